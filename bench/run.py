@@ -1,0 +1,197 @@
+"""The benchmark: `./dev bench`. Quote ratios from one run; the machine's noise is in both."""
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import time
+
+import data
+import measure
+import tools
+
+# What each ratio must reach against Debian's restic, as decided in the project's goals.
+GOALS = {
+    "tree first backup": 4.5, "tree unchanged backup": 14, "tree restore": 4,
+    "tree check all data": 4,
+    "large first backup": 6, "large restore": 3,
+}
+SIZE_GOAL = 0.80
+MEMORY_GOAL = 1.0
+MEMORY_LIMIT = 160
+
+
+def work_rounds(label, tool, path, runs, verbs, scratch):
+    """Each verb `runs` times on fresh repositories; the medians."""
+    costs = {verb: [] for verb in verbs}
+    size = 0
+    for turn in range(runs):
+        tool.init()
+        costs["first backup"].append(tool.backup(path))
+        size = measure.size_of(tool.repository)
+        if "unchanged backup" in verbs:
+            time.sleep(2)  # so that no file is younger than the clock's grain
+            costs["unchanged backup"].append(tool.backup(path))
+        if "restore" in verbs:
+            # What is restored is deleted at the very end: ext4 avoids inodes that were freed in the
+            # last minutes, and looking for others would be what is measured.
+            target = os.path.join(scratch, f"restored-{label}-{tool.name}-{turn}")
+            costs["restore"].append(tool.restore(target))
+        if "check all data" in verbs:
+            costs["check all data"].append(tool.check())
+    return {verb: measure.median(c) for verb, c in costs.items() if c}, size
+
+
+def compare(label, path, verbs, runs, scratch, everyone):
+    measure.warm(path)
+    rows = {}
+    for tool in everyone:
+        print(f"{label}: {tool.name} ...", flush=True)
+        rows[tool.name] = work_rounds(label, tool, path, runs, verbs, scratch)
+        for verb, cost in rows[tool.name][0].items():
+            print(f"  {verb}: {cost.seconds:.2f} s ({cost.cpu:.2f} s cpu), {cost.memory:.0f} MB")
+        print(f"  repository {rows[tool.name][1]:.1f} MB", flush=True)
+    return rows
+
+
+def table(label, rows, verbs):
+    lines = [f"### {label}", "", "| work | " + " | ".join(rows) + " | restic / holdfast | goal |",
+             "|---|" + "---|" * (len(rows) + 2)]
+    for verb in verbs:
+        cells = [f"{r[verb].seconds:.2f} s ({r[verb].cpu:.2f}), {r[verb].memory:.0f} MB"
+                 if verb in r else ""
+                 for r, _ in rows.values()]
+        ours, theirs = rows["holdfast"][0][verb], rows["restic"][0][verb]
+        ratio = theirs.seconds / ours.seconds
+        goal = GOALS[f"{label} {verb}"]
+        lines.append(f"| {verb} | " + " | ".join(cells)
+                     + f" | **{ratio:.1f}** | {goal} {'reached' if ratio >= goal else 'MISSED'} |")
+        memory = ours.memory / theirs.memory
+        good = memory <= MEMORY_GOAL and ours.memory < MEMORY_LIMIT
+        lines.append(f"| {verb}: memory | " + " | ".join("" for _ in rows)
+                     + f" | {memory:.2f} of restic's | {MEMORY_GOAL} "
+                     f"{'reached' if good else 'MISSED'} |")
+    sizes = {name: size for name, (_, size) in rows.items()}
+    share = sizes["holdfast"] / sizes["restic"]
+    goal = f"{SIZE_GOAL} {'reached' if share <= SIZE_GOAL else 'MISSED'}" if label == "tree" else ""
+    lines.append("| repository | " + " | ".join(f"{s:.1f} MB" for s in sizes.values())
+                 + f" | {share:.3f} of restic's | {goal} |")
+    return lines + [""]
+
+
+def touched_section(work, scratch):
+    """The bytes of a second snapshot after 1 % of the files changed, against those files alone."""
+    tree = os.path.join(scratch, "touched-tree")
+    measure.remove(tree)
+    subprocess.run(["cp", "-a", data.kernel_tree(work), tree], check=True)
+    holdfast = tools.Holdfast(scratch)
+    holdfast.init()
+    holdfast.backup(tree)
+    before = measure.size_of(holdfast.repository)
+    changed = data.touch_files(tree, 0.01, 3)
+    holdfast.backup(tree)
+    grown = measure.size_of(holdfast.repository) - before
+    listing = os.path.join(scratch, "changed.list")
+    with open(listing, "w") as out:
+        out.write("\n".join(changed) + "\n")
+    alone = sum(len(subprocess.run(["zstd", "-3", "-c", "-q", name], check=True,
+                                   capture_output=True).stdout)
+                for name in changed) / 1e6
+    archive = subprocess.run(["tar", "-c", "-T", listing, "-P"], check=True,
+                             capture_output=True).stdout
+    solid = len(subprocess.run(["zstd", "-3", "-c", "-q"], input=archive, check=True,
+                               capture_output=True).stdout) / 1e6
+    measure.remove(tree)
+    print(f"touched 1 %: {len(changed)} files, repository grew by {grown:.3f} MB; "
+          f"the files compressed one by one "
+          f"{alone:.3f} MB, as one archive {solid:.3f} MB")
+    ratio = grown / alone
+    return ["### 1 % of the files touched", "",
+            "| changed files | each compressed alone (zstd 3) | as one archive "
+            "| second snapshot stored | ratio | goal |",
+            "|---|---|---|---|---|---|",
+            f"| {len(changed)} | {alone:.3f} MB | {solid:.3f} MB | {grown:.3f} MB "
+            f"| **{ratio:.2f}** ({grown / solid:.2f} of the archive) "
+            f"| 1.3 {'reached' if ratio <= 1.3 else 'MISSED'} |", ""]
+
+
+def many_section(work, scratch):
+    path = data.many_files(work)
+    holdfast = tools.Holdfast(scratch)
+    holdfast.init()
+    first = holdfast.backup(path)
+    time.sleep(2)
+    again = measure.median([holdfast.backup(path) for _ in range(3)])
+    good = again.seconds < 5 and again.memory < 200
+    print(f"1,000,000 files: first {first.seconds:.1f} s {first.memory:.0f} MB, "
+          f"unchanged {again.seconds:.2f} s {again.memory:.0f} MB")
+    return ["### 1,000,000 small files", "",
+            "| first backup | unchanged backup | goal |", "|---|---|---|",
+            f"| {first.seconds:.1f} s, {first.memory:.0f} MB "
+            f"| **{again.seconds:.2f} s, {again.memory:.0f} MB** "
+            f"| 5 s, 200 MB {'reached' if good else 'MISSED'} |", ""]
+
+
+def index_section():
+    tool = "build/release/index_bench"
+    if not os.path.exists(tool):
+        raise RuntimeError(f"{tool} is missing: ./dev build")
+    output = subprocess.run([tool], check=True, capture_output=True, text=True).stdout
+    print(output)
+    return ["### Index of 10 million chunks", "", "```", output.strip(), "```", "",
+            "Goal: at most 2 bytes resident a chunk.", ""]
+
+
+def machine():
+    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo")
+                  if line.startswith("model name")), "?")
+    memory = next(line.split()[1] for line in open("/proc/meminfo") if line.startswith("MemTotal"))
+    return (f"{os.cpu_count()} cores ({model}), {int(memory) / 1e6:.0f} GB, "
+            f"Linux {platform.release()}, "
+            f"{time.strftime('%Y-%m-%d')}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="repetitions of each work (default 3)")
+    parser.add_argument("--only", nargs="+", choices=["tree", "large", "touched", "many", "index"])
+    parser.add_argument("--data", default="build/bench-data", help="where test data is kept")
+    parser.add_argument("--no-borg", action="store_true")
+    parser.add_argument("--output", default="bench/results.md")
+    options = parser.parse_args()
+    work = os.path.abspath(options.data)
+    scratch = os.path.join(work, "scratch")
+    os.makedirs(scratch, exist_ok=True)
+    wanted = options.only or ["tree", "large", "touched", "many", "index"]
+    everyone = [tools.Holdfast(scratch), tools.Restic(scratch)]
+    if not options.no_borg:
+        everyone.append(tools.Borg(scratch))
+
+    lines = ["# Benchmark", "", f"Machine: {machine()}.",
+             "Versions: " + ", ".join(t.version() for t in everyone)
+             + ". All at their defaults, borg with zstd 3.",
+             f"Medians of {options.runs} runs on a warm page cache; processor seconds in brackets; "
+             "peak resident memory.",
+             "Made by `./dev bench`; quote the ratios, not the seconds.", ""]
+    if "tree" in wanted:
+        verbs = ["first backup", "unchanged backup", "restore", "check all data"]
+        rows = compare("tree", data.kernel_tree(work), verbs, options.runs, scratch, everyone)
+        lines += table("tree", rows, verbs)
+    if "large" in wanted:
+        verbs = ["first backup", "restore"]
+        rows = compare("large", data.large_file(work), verbs, options.runs, scratch, everyone)
+        lines += table("large", rows, verbs)
+    if "touched" in wanted:
+        lines += touched_section(work, scratch)
+    if "many" in wanted:
+        lines += many_section(work, scratch)
+    if "index" in wanted:
+        lines += index_section()
+    measure.remove(scratch)
+    with open(options.output, "w") as out:
+        out.write("\n".join(lines).rstrip() + "\n")
+    print(f"written: {options.output}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

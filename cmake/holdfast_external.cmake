@@ -1,0 +1,38 @@
+# Third-party libraries by the short names that EXTERNAL of holdfast_module accepts. Each is looked
+# for on first use, so that a build needs only the packages of the modules it has.
+
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+
+# Sets `out` to the link target of the third-party library `name`.
+function(holdfast_external name out)
+  if(name STREQUAL "zstd")
+    pkg_check_modules(libzstd REQUIRED IMPORTED_TARGET GLOBAL libzstd)
+    set(target PkgConfig::libzstd)
+  elseif(name STREQUAL "openssl")
+    find_package(OpenSSL 3 REQUIRED COMPONENTS Crypto)
+    set(target OpenSSL::Crypto)
+  elseif(name STREQUAL "sodium")
+    pkg_check_modules(libsodium REQUIRED IMPORTED_TARGET GLOBAL libsodium)
+    set(target PkgConfig::libsodium)
+  elseif(name STREQUAL "sqlite3")
+    pkg_check_modules(sqlite3 REQUIRED IMPORTED_TARGET GLOBAL sqlite3)
+    set(target PkgConfig::sqlite3)
+  elseif(name STREQUAL "yaml-cpp")
+    pkg_check_modules(yaml_cpp REQUIRED IMPORTED_TARGET GLOBAL yaml-cpp)
+    set(target PkgConfig::yaml_cpp)
+  elseif(name STREQUAL "cli11")
+    pkg_check_modules(cli11 REQUIRED IMPORTED_TARGET GLOBAL CLI11)
+    set(target PkgConfig::cli11)
+  elseif(name STREQUAL "xxhash")
+    pkg_check_modules(libxxhash REQUIRED IMPORTED_TARGET GLOBAL libxxhash)
+    set(target PkgConfig::libxxhash)
+  elseif(name STREQUAL "fmt")
+    find_package(fmt REQUIRED)
+    set(target fmt::fmt)
+  else()
+    message(FATAL_ERROR "unknown third-party library '${name}': "
+                        "add it to cmake/holdfast_external.cmake")
+  endif()
+  set(${out} ${target} PARENT_SCOPE)
+endfunction()

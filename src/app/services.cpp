@@ -1,0 +1,143 @@
+#include "app/services.hpp"
+
+#include "base/error.hpp"
+#include "base/units.hpp"
+#include "sources/filesystem/filesystem_source.hpp"
+#include "sources/filesystem/list_ahead.hpp"
+#include "sources/sqlite/sqlite_source.hpp"
+#include "sources/stream/stream_source.hpp"
+#include "storage/local/local_backend.hpp"
+#include "unavailable_source.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <sys/stat.h>
+
+namespace holdfast::app {
+
+namespace {
+
+using cli::PlannedSource;
+using cli::SourcePlan;
+using Item = backup::BackupItem;
+
+// ---- stores ----
+
+struct Store {
+  const char* scheme;
+  std::unique_ptr<storage::Backend> (*open)(const storage::Location&, cli::Services::StoreMode);
+};
+
+std::unique_ptr<storage::Backend> open_file_store(const storage::Location& location,
+                                                  cli::Services::StoreMode mode) {
+  const bool create = mode == cli::Services::StoreMode::create;
+  return storage::open_local(location.path,
+                             create ? storage::LocalOpen::create : storage::LocalOpen::existing);
+}
+
+constexpr std::array stores = {
+    Store{"file", open_file_store},
+};
+
+// ---- sources ----
+
+/// Opening a source is where some of them fail already, a database that is not there for one.
+template <class Open>
+Item open_or_unavailable(const PlannedSource& source, Open open) {
+  try {
+    return {source.item, open()};
+  } catch (const base::Error& error) {
+    return {source.item, unavailable_source(source.path, error)};
+  }
+}
+
+/// As many as take some 10 MB, which is what a passphrase leaves of the memory that its key was
+/// made in.
+constexpr std::size_t entries_listed_ahead = 30'000;
+
+Item open_tree(const PlannedSource& source, const SourcePlan& plan) {
+  sources::FilesystemOptions options;
+  options.exclude = plan.exclude;
+  options.exclude_paths = plan.exclude_paths;
+  for (const auto& other : plan.sources) {
+    if (other.kind != PlannedSource::Kind::sqlite) continue;
+    for (auto& companion : sources::sqlite_companions(other.path)) {
+      options.exclude_paths.push_back(std::move(companion));
+    }
+  }
+  options.one_file_system = plan.one_file_system;
+  options.skip_cache_directories = plan.skip_caches;
+  options.file_size_max = plan.file_size_max;
+  return {source.item, sources::list_ahead(sources::open_filesystem(source.path, options),
+                                           entries_listed_ahead)};
+}
+
+/// The database file and whatever lies beside it and belongs to it.
+Item open_plain_database(const PlannedSource& source) {
+  std::vector<std::string> paths{source.path};
+  for (auto& companion : sources::sqlite_companions(source.path)) {
+    struct stat status{};
+    if (companion != source.path && ::lstat(companion.c_str(), &status) == 0) {
+      paths.push_back(std::move(companion));
+    }
+  }
+  return {repository::ItemKind::files, sources::open_path_list(paths)};
+}
+
+Item open_database(const PlannedSource& source) {
+  try {
+    return {source.item, sources::open_sqlite(source.path)};
+  } catch (const base::Error& error) {
+    if (source.plain_if_broken) return open_plain_database(source);
+    return {source.item, unavailable_source(source.path, error)};
+  }
+}
+
+Item open_source(const PlannedSource& source, const SourcePlan& plan) {
+  switch (source.kind) {
+    case PlannedSource::Kind::tree:
+      return open_tree(source, plan);
+    case PlannedSource::Kind::path_list:
+      return {source.item, sources::open_path_list(source.paths)};
+    case PlannedSource::Kind::sqlite:
+      return open_database(source);
+    case PlannedSource::Kind::standard_input:
+      return {source.item, sources::open_fd_stream(STDIN_FILENO, source.path)};
+    case PlannedSource::Kind::command:
+      return open_or_unavailable(
+          source, [&] { return sources::open_command(source.arguments, source.path); });
+  }
+  HF_ASSERT(false, "every kind of source is opened above");
+}
+
+}  // namespace
+
+std::unique_ptr<storage::Backend> AppServices::open_store(const storage::Location& location,
+                                                          StoreMode mode) {
+  std::string known;
+  for (const auto& store : stores) {
+    if (location.scheme == store.scheme) return store.open(location, mode);
+    known += fmt::format("{}{}://", known.empty() ? "" : ", ", store.scheme);
+  }
+  throw base::Error(base::ErrorKind::unsupported,
+                    fmt::format("repositories at {} are not supported by this version",
+                                base::printable(location.url())))
+      .set_hint(fmt::format("supported: {}", known));
+}
+
+std::vector<backup::BackupItem> AppServices::open_sources(const SourcePlan& plan) {
+  std::vector<backup::BackupItem> items;
+  items.reserve(plan.sources.size());
+  for (const auto& source : plan.sources)
+    items.push_back(open_source(source, plan));
+  return items;
+}
+
+std::unique_ptr<sources::StreamSource> AppServices::open_command(
+    const std::vector<std::string>& arguments, const std::string& name) {
+  return sources::open_command(arguments, name);
+}
+
+}  // namespace holdfast::app

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "cli/services.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace holdfast::app {
+
+/// The concrete stores and sources of this build.
+class AppServices final : public cli::Services {
+public:
+  base::Clock& clock() override { return clock_; }
+  base::Random& random() override { return random_; }
+  std::unique_ptr<storage::Backend> open_store(const storage::Location& location,
+                                               StoreMode mode) override;
+  std::vector<backup::BackupItem> open_sources(const cli::SourcePlan& plan) override;
+  std::unique_ptr<sources::StreamSource> open_command(const std::vector<std::string>& arguments,
+                                                      const std::string& name) override;
+
+private:
+  base::SystemClock clock_;
+  base::SystemRandom random_;
+};
+
+}  // namespace holdfast::app

@@ -1,0 +1,63 @@
+#include "base/error.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+namespace holdfast::base {
+
+const ErrorKindRow& row_of(ErrorKind kind) {
+  for (const auto& row : error_kinds) {
+    if (row.kind == kind) return row;
+  }
+  assertion_failed("row_of(kind)", "every kind has a row in error_kinds",
+                   std::source_location::current());
+}
+
+Error::Error(ErrorKind kind, std::string message, std::source_location where)
+    : kind_(kind), retry_(row_of(kind).retry), what_(std::move(message)), where_(where) {}
+
+Error& Error::add_context(const std::string& doing) {
+  what_.insert(0, doing + ": ");
+  return *this;
+}
+
+Error& Error::set_hint(std::string hint) {
+  if (hint_.empty()) hint_ = std::move(hint);
+  return *this;
+}
+
+Error& Error::set_retry(Retry retry) {
+  retry_ = retry;
+  return *this;
+}
+
+namespace {
+
+ErrorKind kind_of(int code) {
+  switch (code) {
+    case ENOENT:
+      return ErrorKind::not_found;
+    case EACCES:
+    case EPERM:
+      return ErrorKind::access_denied;
+    case ENOSPC:
+    case EDQUOT:
+      return ErrorKind::no_space;
+    case EEXIST:
+      return ErrorKind::already_exists;
+    default:
+      return ErrorKind::io;
+  }
+}
+
+}  // namespace
+
+Error system_error(int code, const std::string& doing, std::source_location where) {
+  Error error(kind_of(code), doing + ": " + std::generic_category().message(code), where);
+  if (error.kind() == ErrorKind::no_space) {
+    error.set_hint("free some space or raise the quota, then run it again");
+  }
+  return error;
+}
+
+}  // namespace holdfast::base

@@ -1,0 +1,72 @@
+#pragma once
+
+#include "base/error_kinds.hpp"
+
+#include <concepts>
+#include <exception>
+#include <functional>
+#include <source_location>
+#include <string>
+#include <utility>
+
+namespace holdfast::base {
+
+/// The one exception of Holdfast. Messages name the thing and the act: lower case, no full stop.
+class Error : public std::exception {
+public:
+  Error(ErrorKind kind, std::string message,
+        std::source_location where = std::source_location::current());
+
+  ErrorKind kind() const noexcept { return kind_; }
+  Retry retry() const noexcept { return retry_; }
+  const std::string& hint() const noexcept { return hint_; }
+  const std::source_location& where() const noexcept { return where_; }
+  /// Context frames, outermost first, then the message: "doing a: doing b: it failed".
+  const char* what() const noexcept override { return what_.c_str(); }
+
+  /// The newest frame is the outermost.
+  Error& add_context(const std::string& doing);
+  /// One sentence: what an operator should look at or do next. The first one given stays.
+  Error& set_hint(std::string hint);
+  Error& set_retry(Retry retry);
+
+private:
+  ErrorKind kind_;
+  Retry retry_;
+  std::string what_;
+  std::string hint_;
+  std::source_location where_;
+};
+
+/// The run was asked to stop. Not an Error, so that retry and skip handlers cannot swallow it.
+class Cancelled : public std::exception {
+public:
+  const char* what() const noexcept override { return "cancelled"; }
+};
+
+/// An Error from `errno`-style codes: ENOENT is not_found, EACCES/EPERM access_denied,
+/// ENOSPC/EDQUOT no_space, EEXIST already_exists, the rest io. `doing` names the act and the thing.
+Error system_error(int code, const std::string& doing,
+                   std::source_location where = std::source_location::current());
+
+template <std::invocable Describe, std::invocable Work>
+decltype(auto) with_context(Describe&& describe, Work&& work) {
+  try {
+    return std::invoke(std::forward<Work>(work));
+  } catch (Error& error) {
+    error.add_context(std::invoke(std::forward<Describe>(describe)));
+    throw;
+  }
+}
+
+[[noreturn]] void assertion_failed(const char* condition, const char* why,
+                                   std::source_location where) noexcept;
+
+}  // namespace holdfast::base
+
+/// For programmer errors only, never for input. On in release builds: stop rather than go on wrong.
+#define HF_ASSERT(condition, why)                                                           \
+  do {                                                                                      \
+    if (!(condition)) [[unlikely]]                                                          \
+      ::holdfast::base::assertion_failed(#condition, why, std::source_location::current()); \
+  } while (false)

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "browse/snapshot_view.hpp"
+#include "repository/chunk_io.hpp"
+#include "repository/snapshot.hpp"
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace holdfast::browse {
+
+/// An entry that was looked for.
+struct Match {
+  std::string path;
+  sources::Entry entry;
+  bool operator==(const Match&) const = default;
+};
+
+/// Looks for entries in one snapshot after the other. A directory that was there unchanged in an
+/// earlier snapshot is not read again.
+class Finder {
+public:
+  using Test = std::function<bool(const std::string& path, const sources::Entry& entry)>;
+  Finder(repository::ChunkSource& chunks, Test test) : chunks_(chunks), test_(std::move(test)) {}
+
+  /// All that pass the test, depth first in byte order of names.
+  std::vector<Match> find_in(const repository::Snapshot& snapshot);
+
+private:
+  class Search;
+
+  repository::ChunkSource& chunks_;
+  const Test test_;
+  std::unordered_map<std::string, std::vector<Match>> known_;  // by tree id and path
+};
+
+}  // namespace holdfast::browse

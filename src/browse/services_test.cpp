@@ -1,0 +1,236 @@
+// Listing, diff, find and content over trees in memory.
+#include "base/error.hpp"
+#include "browse/content.hpp"
+#include "browse/diff.hpp"
+#include "browse/find.hpp"
+#include "browse/listing.hpp"
+#include "crypto/blake3.hpp"
+#include "repository/tree.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <map>
+#include <set>
+
+namespace holdfast::browse {
+namespace {
+
+using repository::Node;
+using sources::EntryKind;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class MemoryChunks final : public repository::ChunkSink, public repository::ChunkSource {
+public:
+  base::ChunkId store(base::ByteView bytes) override {
+    const auto id = base::ChunkId::from_bytes(crypto::blake3(bytes).view());
+    chunks_[id] = base::copy_of(bytes);
+    return id;
+  }
+  base::Bytes load(const base::ChunkId& id) override {
+    ++loads;
+    return chunks_.at(id);
+  }
+  int loads = 0;
+
+private:
+  std::map<base::ChunkId, base::Bytes> chunks_;
+};
+
+/// Files by absolute path; directories come from the paths.
+using Files = std::map<std::string, std::string>;
+
+Node make_file(const std::string& name, const std::string& content, MemoryChunks& chunks) {
+  Node node;
+  node.entry.name = name;
+  node.entry.size = content.size();
+  if (!content.empty()) node.chunks.push_back(chunks.store(base::as_bytes(content)));
+  return node;
+}
+
+/// The directory whose files are those of `files` below `prefix`, which ends in '/'.
+Node make_directory(const std::string& name, const Files& files, const std::string& prefix,
+                    MemoryChunks& chunks) {
+  std::map<std::string, Node> nodes;
+  for (const auto& [path, content] : files) {
+    if (!path.starts_with(prefix)) continue;
+    const auto rest = path.substr(prefix.size());
+    const auto component = rest.substr(0, rest.find('/'));
+    if (nodes.contains(component)) continue;
+    nodes[component] = component == rest
+                           ? make_file(component, content, chunks)
+                           : make_directory(component, files, prefix + component + "/", chunks);
+  }
+  std::vector<Node> list;
+  for (auto& [key, node] : nodes)
+    list.push_back(std::move(node));
+  Node directory;
+  directory.entry.name = name;
+  directory.entry.kind = EntryKind::directory;
+  directory.tree = repository::write_tree(list, chunks);
+  return directory;
+}
+
+repository::Snapshot snapshot_of(const Files& files, MemoryChunks& chunks) {
+  repository::Snapshot snapshot;
+  repository::SnapshotItem item;
+  item.path = "/srv";
+  item.root = make_directory("srv", files, "/srv/", chunks);
+  snapshot.items.push_back(std::move(item));
+  return snapshot;
+}
+
+std::set<std::string> changes(const repository::Snapshot& before, const repository::Snapshot& after,
+                              MemoryChunks& chunks) {
+  const SnapshotView first(before);
+  const SnapshotView second(after);
+  std::set<std::string> found;
+  diff({first, first.root()}, {second, second.root()}, "/", chunks, [&](const Change& change) {
+    const auto* node = change.after != nullptr ? change.after : change.before;
+    if (node->entry.kind != EntryKind::file) return;
+    found.insert(std::string(name_of(change.kind)) + " " + change.path);
+  });
+  return found;
+}
+
+TEST(Diff, NamesWhatChanged) {
+  MemoryChunks chunks;
+  const auto before = snapshot_of({{"/srv/a", "1"}, {"/srv/d/b", "2"}, {"/srv/x", ""}}, chunks);
+  auto after = snapshot_of({{"/srv/a", "other"}, {"/srv/d/b", "2"}, {"/srv/n/c", "3"}}, chunks);
+  EXPECT_THAT(changes(before, after, chunks),
+              ElementsAre("added /srv/n/c", "content /srv/a", "removed /srv/x"));
+}
+
+TEST(Diff, SharedDirectoriesAreNotRead) {
+  MemoryChunks chunks;
+  const auto snapshot = snapshot_of({{"/srv/a/b/c", "1"}}, chunks);
+  chunks.loads = 0;
+  EXPECT_THAT(changes(snapshot, snapshot, chunks), IsEmpty());
+  EXPECT_EQ(chunks.loads, 0);
+}
+
+TEST(Diff, ATypeAndMetadataAreChangesOfTheirOwn) {
+  MemoryChunks chunks;
+  const auto before = snapshot_of({{"/srv/a", "1"}}, chunks);
+  auto changed = before;
+  auto node = make_file("a", "1", chunks);
+  node.entry.mode = 0600;
+  changed.items[0].root.tree = repository::write_tree({&node, 1}, chunks);
+  EXPECT_THAT(changes(before, changed, chunks), ElementsAre("metadata /srv/a"));
+  const auto directory = snapshot_of({{"/srv/a/in", "1"}}, chunks);
+  EXPECT_THAT(changes(directory, before, chunks), ElementsAre("removed /srv/a/in", "type /srv/a"));
+}
+
+Files any_files() {
+  const auto component = rc::gen::element<std::string>("a", "b", "c.txt");
+  const auto path =
+      rc::gen::map(rc::gen::resize(4, rc::gen::container<std::vector<std::string>>(component)),
+                   [](const std::vector<std::string>& components) {
+                     std::string joined = "/srv";
+                     for (const auto& one : components)
+                       joined += "/d" + one;
+                     return joined + "/file";
+                   });
+  const auto content = rc::gen::element<std::string>("", "1", "2", "33");
+  return *rc::gen::container<Files>(path, content);
+}
+
+RC_GTEST_PROP(DiffProperty, EqualsTheDifferenceOfTheFiles, ()) {
+  MemoryChunks chunks;
+  const auto before = any_files();
+  const auto after = any_files();
+  std::set<std::string> expected;
+  for (const auto& [path, content] : before) {
+    if (!after.contains(path))
+      expected.insert("removed " + path);
+    else if (after.at(path) != content)
+      expected.insert("content " + path);
+  }
+  for (const auto& [path, content] : after) {
+    if (!before.contains(path)) expected.insert("added " + path);
+  }
+  RC_ASSERT(changes(snapshot_of(before, chunks), snapshot_of(after, chunks), chunks) == expected);
+}
+
+RC_GTEST_PROP(ListingProperty, ListsEveryFileOnceInOrder, ()) {
+  MemoryChunks chunks;
+  const auto files = any_files();
+  const auto snapshot = snapshot_of(files, chunks);
+  const SnapshotView view(snapshot);
+  std::vector<std::string> listed;
+  list_below(view, view.root(), "/", chunks, [&](const std::string& path, const Place& place) {
+    if (place.node.entry.kind == EntryKind::file) listed.push_back(path);
+    return Descend::yes;
+  });
+  RC_ASSERT(std::set(listed.begin(), listed.end()).size() == listed.size());
+  RC_ASSERT(listed.size() == files.size());
+  for (const auto& path : listed)
+    RC_ASSERT(files.contains(path));
+}
+
+TEST(Listing, LocateNamesTheLongestPartThatExists) {
+  MemoryChunks chunks;
+  const auto snapshot = snapshot_of({{"/srv/d/b", "2"}}, chunks);
+  const SnapshotView view(snapshot);
+  EXPECT_EQ(locate(view, "/srv/d/b", chunks).node.entry.size, 1U);
+  try {
+    locate(view, "/srv/d/x/y", chunks);
+    FAIL() << "found";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::not_found);
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("/srv/d has no x"));
+  }
+}
+
+TEST(Find, ReadsUnchangedDirectoriesOnce) {
+  MemoryChunks chunks;
+  const Files files{{"/srv/a/x.env", "1"}, {"/srv/b/c/x.env", "2"}, {"/srv/b/c/y", "3"}};
+  const auto first = snapshot_of(files, chunks);
+  Finder finder(chunks, [](const std::string&, const sources::Entry& entry) {
+    return entry.name.ends_with(".env");
+  });
+  const auto found = finder.find_in(first);
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[1].path, "/srv/b/c/x.env");
+  chunks.loads = 0;
+  EXPECT_EQ(finder.find_in(first), found);
+  EXPECT_EQ(chunks.loads, 0);
+  auto more = files;
+  more["/srv/a/z.env"] = "4";
+  EXPECT_EQ(finder.find_in(snapshot_of(more, chunks)).size(), 3U);
+}
+
+std::string content_of(const Node& node, MemoryChunks& chunks) {
+  std::string text;
+  read_content(node, chunks, [&](base::ByteView bytes) { text += base::as_text(bytes); });
+  return text;
+}
+
+TEST(Content, HolesAreZeros) {
+  MemoryChunks chunks;
+  auto node = make_file("f", "abcdef", chunks);
+  node.entry.size = 12;
+  node.entry.holes = {{0, 2}, {4, 3}, {11, 1}};
+  EXPECT_EQ(content_of(node, chunks), std::string("\0\0ab\0\0\0cdef\0", 12));
+  Node hollow;
+  hollow.entry.size = 200'000;
+  hollow.entry.holes = {{0, 200'000}};
+  EXPECT_EQ(content_of(hollow, chunks), std::string(200'000, '\0'));
+}
+
+TEST(Content, OfAnotherLengthThanTheEntrySaysIsCorrupt) {
+  MemoryChunks chunks;
+  auto node = make_file("f", "abc", chunks);
+  for (const std::uint64_t size : {0, 2, 4}) {
+    node.entry.size = size;
+    EXPECT_THROW(content_of(node, chunks), base::Error) << size;
+  }
+  node.entry.size = 5;
+  node.entry.holes = {{9, 2}};
+  EXPECT_THROW(content_of(node, chunks), base::Error);
+}
+
+}  // namespace
+}  // namespace holdfast::browse

@@ -1,0 +1,35 @@
+#include "commands.hpp"
+
+namespace holdfast::cli {
+
+std::vector<std::unique_ptr<Command>> make_commands() {
+  std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(make_init_command());
+  commands.push_back(make_backup_command());
+  commands.push_back(make_snapshots_command());
+  commands.push_back(make_ls_command());
+  commands.push_back(make_restore_command());
+  commands.push_back(make_cat_command());
+  commands.push_back(make_diff_command());
+  commands.push_back(make_find_command());
+  commands.push_back(make_stats_command());
+  commands.push_back(make_forget_command());
+  commands.push_back(make_check_command());
+  commands.push_back(make_version_command());
+  commands.push_back(make_completion_command());
+  return commands;
+}
+
+std::vector<CommandSyntax> syntax_of(const std::vector<std::unique_ptr<Command>>& commands) {
+  std::vector<CommandSyntax> syntax;
+  for (const auto& command : commands) {
+    auto& entry = syntax.emplace_back();
+    entry.name = command->name();
+    entry.summary = command->summary();
+    entry.examples = command->examples();
+    command->declare(entry.arguments);
+  }
+  return syntax;
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include "command.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace holdfast::cli {
+
+std::unique_ptr<Command> make_init_command();
+std::unique_ptr<Command> make_backup_command();
+std::unique_ptr<Command> make_snapshots_command();
+std::unique_ptr<Command> make_ls_command();
+std::unique_ptr<Command> make_restore_command();
+std::unique_ptr<Command> make_cat_command();
+std::unique_ptr<Command> make_diff_command();
+std::unique_ptr<Command> make_find_command();
+std::unique_ptr<Command> make_stats_command();
+std::unique_ptr<Command> make_forget_command();
+std::unique_ptr<Command> make_check_command();
+std::unique_ptr<Command> make_version_command();
+std::unique_ptr<Command> make_completion_command();
+
+/// All of them, in the order of the help.
+std::vector<std::unique_ptr<Command>> make_commands();
+/// How the parser and the completion scripts see them.
+std::vector<CommandSyntax> syntax_of(const std::vector<std::unique_ptr<Command>>& commands);
+
+}  // namespace holdfast::cli

@@ -1,0 +1,91 @@
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/units.hpp"
+#include "commands.hpp"
+#include "crypto/keys.hpp"
+#include "repository/repository.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+namespace holdfast::cli {
+
+namespace {
+
+class InitCommand final : public Command {
+public:
+  std::string name() const override { return "init"; }
+  std::string summary() const override { return "Make a new, empty, encrypted repository"; }
+  std::string examples() const override {
+    return "  holdfast init /backup/repo                        asks for a new passphrase\n"
+           "  holdfast init --repo file:///backup/repo --passphrase-file /etc/holdfast/passphrase\n"
+           "  holdfast init /backup/repo --recovery-sheet sheet.txt   keep the sheet elsewhere\n";
+  }
+
+  void declare(Arguments& arguments) override {
+    arguments.optional_positional("REPOSITORY", where_, "the same as --repo",
+                                  Completes::directories);
+    arguments.option("--recovery-sheet", "FILE", sheet_file_,
+                     "write the recovery sheet there (only its owner may read it)",
+                     Completes::files);
+    arguments.option("--label", "TEXT", label_, "name of the key slot (default: owner)");
+    arguments.size("--passphrase-memory", memory_,
+                   "memory that each try of a passphrase costs (default: 32 MiB)");
+  }
+
+  int run(Session& session) override {
+    crypto::initialise();
+    const auto location = where_ ? storage::parse_location(*where_) : session.location();
+    auto& store = session.create_store(location);
+    repository::CreateOptions options;
+    if (label_) options.label = *label_;
+    if (memory_) options.cost.memory_bytes = *memory_;
+    const auto secret = session.passphrase(Ask::twice);
+    const auto repository =
+        repository::Repository::create(store, secret, options, session.repository_environment());
+    // A plain path also works in the commands that the sheet prints.
+    const auto sheet = repository::recovery_sheet(
+        *repository, location.scheme == "file" ? location.path : location.url());
+    if (sheet_file_) {
+      const auto path = absolute_path(*sheet_file_, session.environment().working_directory);
+      base::write_durably(path, base::as_bytes(sheet), 0600);
+    }
+    report(session.console(), *repository, location, sheet);
+    return base::exit_done;
+  }
+
+  std::string after_interruption() const override {
+    return "no repository was made; run init again";
+  }
+
+private:
+  void report(Console& console, const repository::Repository& repository,
+              const storage::Location& location, const std::string& sheet) const {
+    console.json().field("repository", std::string_view(location.url()));
+    console.json().field("id", std::string_view(repository.id().hex()));
+    console.json().field("recovery_sheet", std::string_view(sheet));
+    console.line(fmt::format("Made repository {} at {}", repository.id().short_hex(),
+                             base::printable(location.url())));
+    if (sheet_file_) {
+      console.line(
+          fmt::format("The recovery sheet is in {}: print it and keep it away from this "
+                      "machine.",
+                      base::printable(*sheet_file_)));
+    } else {
+      console.line("");
+      console.line(sheet);
+    }
+  }
+
+  std::optional<std::string> where_;
+  std::optional<std::string> sheet_file_;
+  std::optional<std::string> label_;
+  std::optional<std::uint64_t> memory_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> make_init_command() { return std::make_unique<InitCommand>(); }
+
+}  // namespace holdfast::cli

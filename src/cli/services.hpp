@@ -1,0 +1,37 @@
+#pragma once
+
+#include "backup/backup.hpp"
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "cli/source_plan.hpp"
+#include "sources/source.hpp"
+#include "storage/backend.hpp"
+#include "storage/location.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace holdfast::cli {
+
+/// What the commands need and may not name themselves: concrete stores and sources. Implemented in
+/// app.
+class Services {
+public:
+  enum class StoreMode : std::uint8_t { existing, create };
+
+  virtual ~Services() = default;
+  virtual base::Clock& clock() = 0;
+  virtual base::Random& random() = 0;
+  /// Errors: unsupported for a scheme without a backend; not_found with `existing`.
+  virtual std::unique_ptr<storage::Backend> open_store(const storage::Location& location,
+                                                       StoreMode mode) = 0;
+  /// The plan's sources in its order. One that does not open becomes an item that fails when it is
+  /// read, so that the others are still taken.
+  virtual std::vector<backup::BackupItem> open_sources(const SourcePlan& plan) = 0;
+  /// What a command prints; `name` is for messages.
+  virtual std::unique_ptr<sources::StreamSource> open_command(
+      const std::vector<std::string>& arguments, const std::string& name) = 0;
+};
+
+}  // namespace holdfast::cli

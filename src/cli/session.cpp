@@ -1,0 +1,238 @@
+#include "session.hpp"
+
+#include "arguments.hpp"
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/units.hpp"
+#include "config/load.hpp"
+#include "config/nearest.hpp"
+#include "crypto/keys.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iterator>
+#include <sys/stat.h>
+
+namespace holdfast::cli {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+
+constexpr const char* config_name = "holdfast.yaml";
+constexpr const char* system_config = "/etc/holdfast/holdfast.yaml";
+
+ProgressStyle style_of(const SharedOptions& options) {
+  const auto wanted = options.progress.value_or("auto");
+  if (wanted == "json") return ProgressStyle::json;
+  if (wanted == "none" || (wanted == "auto" && options.quiet)) return ProgressStyle::none;
+  if (wanted == "line") return ProgressStyle::line;
+  if (wanted != "auto") {
+    throw Error(ErrorKind::invalid_input,
+                fmt::format("--progress: '{}' is not known", base::printable(wanted)))
+        .set_hint("use auto, line, json or none");
+  }
+  return ::isatty(STDERR_FILENO) == 1 ? ProgressStyle::line : ProgressStyle::none;
+}
+
+std::vector<std::string> names_of(const std::vector<config::Site>& sites) {
+  std::vector<std::string> names;
+  for (const auto& site : sites)
+    names.push_back(site.name);
+  return names;
+}
+
+/// A file that nobody named. A configuration can name commands to run, so one that somebody else
+/// put into the folder we happen to stand in is not believed. Errors: access_denied, with a hint.
+base::Bytes read_own_file(const std::string& path) {
+  const auto file = base::open_file(path, O_RDONLY);
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) {
+    throw base::system_error(errno, fmt::format("looking at {}", base::printable(path)));
+  }
+  const bool is_own = status.st_uid == ::geteuid() || status.st_uid == 0;
+  if (!is_own || (status.st_mode & S_IWOTH) != 0) {
+    throw Error(ErrorKind::access_denied,
+                fmt::format("{} {}, so it is not read by itself", base::printable(path),
+                            is_own ? "can be written by everybody" : "belongs to another user"))
+        .set_hint("name it with --config if you trust it");
+  }
+  base::Bytes bytes(config::config_size_max + 1);
+  bytes.resize(base::read_at(file.get(), 0, bytes, path));
+  if (bytes.size() > config::config_size_max) {
+    throw Error(ErrorKind::invalid_input,
+                fmt::format("{} is too large for a configuration", base::printable(path)));
+  }
+  return bytes;
+}
+
+}  // namespace
+
+void declare_shared(Arguments& arguments, SharedOptions& options) {
+  arguments.group("Repository");
+  arguments.option("-r,--repo", "URL", options.repository, "where it is: a path or file:///path",
+                   Completes::directories);
+  arguments.option("--passphrase-file", "FILE", options.passphrase_file,
+                   "file that holds the passphrase", Completes::files);
+  arguments.count("--passphrase-fd", options.passphrase_fd, "open file descriptor to read it from");
+  arguments.option("--passphrase-command", "CMD", options.passphrase_command,
+                   "command that prints it; started without a shell");
+  arguments.option("--config", "FILE", options.config, "instead of ./holdfast.yaml",
+                   Completes::files);
+  arguments.option("--cache-dir", "DIR", options.cache_directory, "where this machine caches",
+                   Completes::directories);
+  arguments.group("Output");
+  arguments.flag("--json", options.json, "the result as one JSON object (docs/json.md)");
+  arguments.option("--progress", "STYLE", options.progress, "auto, line, json or none");
+  arguments.flag("-q,--quiet", options.quiet, "no progress and no notes");
+  arguments.flag("-v,--verbose", options.verbose, "details of snapshots, and where an error arose");
+  arguments.group("");
+}
+
+Session::Session(Services& services, const Environment& environment, const SharedOptions& options,
+                 Console& console, std::stop_token stopping)
+    : services_(services),
+      environment_(environment),
+      options_(options),
+      console_(console),
+      stopping_(std::move(stopping)),
+      progress_(std::make_unique<ProgressDisplay>(console, services.clock(), style_of(options))) {}
+
+Session::~Session() = default;
+
+void Session::read_config() {
+  const auto& directory = environment_.working_directory;
+  const auto& named = options_.config ? options_.config : environment_.config;
+  if (named) {
+    config_ = config::load_config(absolute_path(*named, directory));
+    return;
+  }
+  for (const auto& path : {directory + "/" + config_name, std::string(system_config)}) {
+    if (::access(path.c_str(), F_OK) != 0) continue;
+    config_ = config::require_config(base::as_text(read_own_file(path)), path);
+    return;
+  }
+}
+
+const config::Config* Session::config() {
+  if (!config_read_) {
+    read_config();
+    config_read_ = true;
+  }
+  return config_ ? &*config_ : nullptr;
+}
+
+const config::Site& Session::configured_site(const std::string& name) {
+  if (config() == nullptr) {
+    throw Error(ErrorKind::not_found,
+                fmt::format("there is no site {}: no configuration was found", name))
+        .set_hint("write holdfast.yaml (docs/configuration.md), or name it with --config");
+  }
+  if (const auto* site = config()->find_site(name)) return *site;
+  const auto names = names_of(config()->sites);
+  const auto meant = config::nearest(name, names);
+  throw Error(ErrorKind::not_found,
+              fmt::format("{} has no site {}", config()->path, base::printable(name)))
+      .set_hint(meant.empty() ? fmt::format("sites: {}", fmt::join(names, ", "))
+                              : fmt::format("did you mean {}?", meant));
+}
+
+storage::Location Session::location() {
+  if (options_.repository) return storage::parse_location(*options_.repository);
+  if (environment_.repository) return storage::parse_location(*environment_.repository);
+  if (config() != nullptr && config()->repository) {
+    return storage::parse_location(*config()->repository);
+  }
+  throw Error(ErrorKind::invalid_input, "no repository was named")
+      .set_hint("use --repo, set HOLDFAST_REPO, or write 'repository:' into holdfast.yaml");
+}
+
+std::string Session::cache_directory() const {
+  const auto& directory = environment_.working_directory;
+  if (options_.cache_directory) return absolute_path(*options_.cache_directory, directory);
+  if (environment_.cache_directory) return absolute_path(*environment_.cache_directory, directory);
+  if (environment_.xdg_cache_home) return *environment_.xdg_cache_home + "/holdfast";
+  if (environment_.home) return *environment_.home + "/.cache/holdfast";
+  if (environment_.is_root) return "/var/cache/holdfast";
+  throw Error(ErrorKind::invalid_input, "nothing says where to cache: HOME is not set")
+      .set_hint("use --cache-dir or set HOLDFAST_CACHE_DIR");
+}
+
+repository::Environment Session::repository_environment() {
+  const auto directory = cache_directory();
+  base::with_context([&] { return fmt::format("making the cache {}", base::printable(directory)); },
+                     [&] { base::make_directories(directory, 0700); });
+  return {services_.clock(), services_.random(), directory};
+}
+
+PassphraseSources Session::passphrase_sources() {
+  PassphraseSources sources;
+  sources.file = options_.passphrase_file;
+  sources.fd = options_.passphrase_fd;
+  sources.command = options_.passphrase_command;
+  sources.environment = environment_.passphrase_file;
+  const bool given = sources.file || sources.fd || sources.command || sources.environment;
+  if (!given && config() != nullptr) {
+    sources.config_file = config()->passphrase_file;
+    sources.config_command = config()->passphrase_command;
+  }
+  return sources;
+}
+
+base::Secret Session::passphrase(Ask ask) {
+  return read_passphrase(passphrase_sources(), ask, services_, console_, stopping_);
+}
+
+bool Session::passphrase_is_at_hand() {
+  const auto sources = passphrase_sources();
+  return sources.file || sources.fd || sources.command || sources.environment ||
+         sources.config_file || !sources.config_command.empty();
+}
+
+storage::Backend& Session::create_store(const storage::Location& location) {
+  store_ = services_.open_store(location, Services::StoreMode::create);
+  return *store_;
+}
+
+repository::Repository& Session::repository() {
+  if (!repository_) {
+    crypto::initialise();
+    store_ = services_.open_store(location(), Services::StoreMode::existing);
+    const auto secret = passphrase(Ask::once);
+    repository_ = repository::Repository::open(*store_, secret, repository_environment());
+  }
+  return *repository_;
+}
+
+const std::vector<repository::Snapshot>& Session::snapshots() {
+  if (!snapshots_) {
+    snapshots_ =
+        repository().snapshots().list([&](const std::string& name, const std::string& why) {
+          saw_damage_ = true;
+          console_.warn(fmt::format("snapshot record {} cannot be read: {}", name, why));
+        });
+  }
+  return *snapshots_;
+}
+
+const repository::Snapshot& Session::snapshot(const std::string& text) {
+  const auto& all = snapshots();
+  if (ordinary_.empty()) {
+    std::ranges::copy_if(all, std::back_inserter(ordinary_), [](const auto& snapshot) {
+      return snapshot.kind != repository::SnapshotKind::safety;
+    });
+  }
+  const bool is_safety = std::ranges::any_of(all, [&](const auto& snapshot) {
+    return text.size() >= 4 && snapshot.kind == repository::SnapshotKind::safety &&
+           snapshot.id.hex().starts_with(text);
+  });
+  return repository::resolve_snapshot(is_safety ? all : ordinary_, text.empty() ? "latest" : text);
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,94 @@
+#pragma once
+
+#include "cli/environment.hpp"
+#include "cli/services.hpp"
+#include "config/config.hpp"
+#include "console.hpp"
+#include "passphrase.hpp"
+#include "progress.hpp"
+#include "repository/repository.hpp"
+#include "storage/location.hpp"
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace holdfast::cli {
+
+/// Options that every command takes.
+struct SharedOptions {
+  std::optional<std::string> repository;
+  std::optional<std::string> passphrase_file;
+  std::optional<std::uint32_t> passphrase_fd;
+  std::optional<std::string> passphrase_command;
+  std::optional<std::string> config;
+  std::optional<std::string> cache_directory;
+  std::optional<std::string> progress;
+  bool json = false;
+  bool quiet = false;
+  bool verbose = false;
+};
+
+/// One run of one command: what it was given, and the repository once it is asked for.
+class Session {
+public:
+  Session(Services& services, const Environment& environment, const SharedOptions& options,
+          Console& console, std::stop_token stopping);
+  ~Session();
+
+  Services& services() { return services_; }
+  const Environment& environment() const { return environment_; }
+  Console& console() { return console_; }
+  const std::stop_token& stopping() const { return stopping_; }
+  base::ProgressObserver& progress() { return *progress_; }
+
+  /// The configuration; null when none was named and none is in the usual places.
+  const config::Config* config();
+  /// The site called `name`. Errors: not_found, naming those there are.
+  const config::Site& configured_site(const std::string& name);
+  /// --repo, HOLDFAST_REPO, or the configuration's. Errors: invalid_input when nothing names one.
+  storage::Location location();
+  std::string cache_directory() const;
+  repository::Environment repository_environment();
+  base::Secret passphrase(Ask ask);
+  /// Whether it can be had without asking a person.
+  bool passphrase_is_at_hand();
+  /// A store for a new repository.
+  storage::Backend& create_store(const storage::Location& location);
+  /// Opened at the first call.
+  repository::Repository& repository();
+
+  /// All that can be read, oldest first; a record that cannot be is a warning, and the run is
+  /// partial.
+  const std::vector<repository::Snapshot>& snapshots();
+  /// What `text` means; see repository::resolve_snapshot. An empty text is "latest". Points that a
+  /// restore took for safety are found by their ids only.
+  const repository::Snapshot& snapshot(const std::string& text);
+  bool saw_damage() const { return saw_damage_; }
+
+private:
+  void read_config();
+  PassphraseSources passphrase_sources();
+
+  Services& services_;
+  const Environment& environment_;
+  const SharedOptions& options_;
+  Console& console_;
+  const std::stop_token stopping_;
+  std::unique_ptr<ProgressDisplay> progress_;
+  bool config_read_ = false;
+  std::optional<config::Config> config_;
+  std::unique_ptr<storage::Backend> store_;
+  std::unique_ptr<repository::Repository> repository_;
+  std::optional<std::vector<repository::Snapshot>> snapshots_;
+  std::vector<repository::Snapshot> ordinary_;  // without safety points
+  bool saw_damage_ = false;
+};
+
+/// The options as the parser takes them.
+class Arguments;
+void declare_shared(Arguments& arguments, SharedOptions& options);
+
+}  // namespace holdfast::cli

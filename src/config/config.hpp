@@ -1,0 +1,74 @@
+#pragma once
+
+#include "policy/retention.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::config {
+
+/// Where in a file something stands, counted from 1.
+struct Place {
+  std::size_t line = 0;
+  std::size_t column = 0;
+};
+
+enum class DatabaseEngine : std::uint8_t { sqlite, postgresql, mariadb, redis };
+const char* name_of(DatabaseEngine engine);
+
+/// One entry of `databases`. SQLite has a path, the servers have a URL.
+struct Database {
+  DatabaseEngine engine = DatabaseEngine::sqlite;
+  std::string path;  // absolute
+  std::string url;
+  Place place;
+};
+
+/// Something that the file asks for and this version only validates: whoever runs the site must say
+/// so.
+struct NotYet {
+  enum class When : std::uint8_t { backup, restore };
+  When when = When::backup;
+  std::string feature;  // "copies", "schedule", ...
+  std::string message;
+};
+
+/// A site: everything of one name that is taken together, as one point.
+struct Site {
+  std::string name;
+  std::vector<std::string> files;    // absolute paths
+  std::vector<std::string> config;   // absolute paths
+  std::vector<std::string> exclude;  // gitignore patterns
+  std::vector<std::string> tags;
+  bool one_file_system = false;
+  bool skip_caches = false;
+  std::optional<std::uint64_t> file_size_max;
+  std::vector<Database> databases;
+  policy::KeepRules keep;
+  std::vector<NotYet> not_yet;
+};
+
+/// Another place that keeps copies of the repository.
+struct Store {
+  std::string name;
+  std::string url;
+};
+
+struct Config {
+  std::string path;  // of the file, for messages
+  std::optional<std::string> repository;
+  std::optional<std::string> passphrase_file;
+  std::vector<std::string> passphrase_command;  // arguments; no shell
+  std::vector<Site> sites;                      // in the order of the file
+  std::vector<Store> stores;
+
+  const Site* find_site(const std::string& name) const;
+};
+
+/// Whether `name` may name a site: 1 to 64 of letters, digits, '.', '_', '-', not starting with '.'
+/// or '-', not a word that already means a snapshot ("latest").
+bool is_site_name(const std::string& name);
+
+}  // namespace holdfast::config

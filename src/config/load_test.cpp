@@ -1,0 +1,190 @@
+#include "config/load.hpp"
+
+#include "base/durable_file.hpp"
+#include "base/error.hpp"
+#include "base/temporary_directory.hpp"
+#include "config/nearest.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+namespace holdfast::config {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr auto sample = R"(# holdfast.yaml
+repository: /var/lib/holdfast/repo
+sites:
+  blog:
+    files:   [/srv/blog/uploads, /srv/blog/static]
+    config:  [/srv/blog/.env, /srv/blog/config]
+    exclude: ["*.tmp", "__pycache__/"]
+    databases:
+      - sqlite:     { path: /srv/blog/instance/blog.db, realtime: true }
+      - postgresql: { url: "postgresql://backup@localhost/blog", mode: physical, wal: stream }
+      - mariadb:    { url: "mysql://backup@localhost/shop", mode: physical, binlog: stream }
+      - redis:      { url: "redis://localhost" }
+    schedule: { full: "0 2 * * 0", incremental: "0 */6 * * *", realtime: on }
+    keep:     { full: 3 months, incremental: 1 month, realtime: 7 days }
+    copies:   [nas, oss, usb]
+    objectives: { rpo: 5m, rto: 30m }
+    hooks: { before_restore: ["systemctl stop blog"], after_restore: ["systemctl start blog"] }
+    checks: [{ http: "http://127.0.0.1:5000/health" }, { sql: blog.db, query: "select count(*) from posts", at_least: 1 }]
+stores:
+  nas: { url: "sftp://backup@nas.lan/holdfast", limit: 20 MiB/s }
+  oss: { url: "oss://my-bucket.oss-cn-hangzhou.aliyuncs.com/holdfast", lock: 30 days }
+  usb: { url: "file:///media/usb/holdfast", offline: true }
+)";
+
+std::string mistakes_of(const std::string& text) {
+  return describe(parse_config(text, "/etc/h.yaml").mistakes, "h.yaml");
+}
+
+TEST(Config, ReadsTheSampleOfTheArchitecture) {
+  const auto parsed = parse_config(sample, "/etc/holdfast/holdfast.yaml");
+  ASSERT_EQ(describe(parsed.mistakes, "sample"), "");
+  const auto& config = parsed.config;
+  EXPECT_EQ(config.repository, "/var/lib/holdfast/repo");
+  ASSERT_EQ(config.sites.size(), 1U);
+  const auto& site = config.sites.front();
+  EXPECT_EQ(config.find_site("blog"), &site);
+  EXPECT_THAT(site.files, ElementsAre("/srv/blog/uploads", "/srv/blog/static"));
+  EXPECT_THAT(site.config, ElementsAre("/srv/blog/.env", "/srv/blog/config"));
+  EXPECT_THAT(site.exclude, ElementsAre("*.tmp", "__pycache__/"));
+  ASSERT_EQ(site.databases.size(), 4U);
+  EXPECT_EQ(site.databases[0].path, "/srv/blog/instance/blog.db");
+  EXPECT_EQ(site.databases[1].url, "postgresql://backup@localhost/blog");
+  EXPECT_EQ(site.keep.full, 90 * 24 * 3600);
+  EXPECT_EQ(site.keep.realtime, 7 * 24 * 3600);
+  EXPECT_EQ(config.stores.size(), 3U);
+}
+
+TEST(Config, NamesWhatThisVersionDoesNotDo) {
+  const auto parsed = parse_config(sample, "/etc/h.yaml");
+  std::vector<std::string> features;
+  for (const auto& not_yet : parsed.config.sites.front().not_yet) {
+    features.push_back(not_yet.feature);
+  }
+  EXPECT_THAT(features, ElementsAre("realtime", "schedule", "copies", "objectives", "hooks",
+                                    "hooks", "checks"));
+}
+
+TEST(Config, EmptyFileIsAConfigurationThatSaysNothing) {
+  const auto parsed = parse_config("", "/etc/h.yaml");
+  EXPECT_THAT(parsed.mistakes, IsEmpty());
+  EXPECT_THAT(parsed.config.sites, IsEmpty());
+}
+
+TEST(Config, RelativePathsAreRelativeToTheFile) {
+  const auto parsed =
+      parse_config("repository: repo\nsites: {a: {files: [./b//c/, /d]}}", "/srv/h.yaml");
+  EXPECT_EQ(parsed.config.repository, "/srv/repo");
+  EXPECT_THAT(parsed.config.sites.front().files, ElementsAre("/srv/b/c", "/d"));
+}
+
+TEST(Config, CollectsEveryMistakeWithItsPlaceAndAHint) {
+  const auto text = mistakes_of(
+      "repositry: /r\n"
+      "sites:\n"
+      "  blog:\n"
+      "    fils: [/srv]\n"
+      "    files: {a: b}\n"
+      "    config: [/srv/.env]\n"
+      "    keep: {full: soon, daily: -1}\n"
+      "    copies: [nass]\n"
+      "  'bad name':\n"
+      "    exclude: ['*.tmp']\n"
+      "stores:\n"
+      "  nas: {url: 'sftp://x', limit: fast}\n");
+  EXPECT_THAT(text, HasSubstr("h.yaml:1:1: unknown key 'repositry'\n  hint: did you mean "
+                              "'repository'?"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:4:5: unknown key 'sites.blog.fils'\n  hint: did you mean "
+                              "'files'?"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:5:12: sites.blog.files must be a list"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:7:18: sites.blog.keep.full: 'soon' makes no sense here"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:7:31: sites.blog.keep.daily must be a whole number"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:8:14: sites.blog.copies names 'nass', which is not in "
+                              "stores\n  hint: did you mean 'nas'?"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:9:3: 'bad name' cannot name a site"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:10:5: sites.bad name takes nothing"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:12:33: stores.nas.limit must be bytes per second"));
+}
+
+TEST(Config, DoubledAndEmptyKeysAreMistakes) {
+  EXPECT_THAT(mistakes_of("repository: /a\nrepository: /b\n"),
+              HasSubstr("h.yaml:2:1: the file has 'repository' twice\n  hint: the first is on "
+                        "line 1"));
+  EXPECT_THAT(mistakes_of("repository:\n"), HasSubstr("h.yaml:1:1: repository has no value"));
+}
+
+TEST(Config, OneEntryIsOneDatabase) {
+  EXPECT_THAT(mistakes_of("sites: {a: {databases: [{sqlite: /a.db, redis: {url: 'redis://h'}}]}}"),
+              HasSubstr("one entry, one database"));
+  EXPECT_THAT(mistakes_of("sites: {a: {databases: [{mysql: {url: 'x'}}]}}"),
+              HasSubstr("unknown key 'sites.a.databases.mysql'"));
+}
+
+TEST(Config, BrokenYamlIsNamedWithItsPlace) {
+  EXPECT_THAT(mistakes_of("sites:\n  blog: [\n"), HasSubstr("not YAML"));
+  EXPECT_THAT(mistakes_of("a: b: c\n"), HasSubstr("h.yaml:1:"));
+  EXPECT_THAT(mistakes_of("- a\n"), HasSubstr("h.yaml:1:1: the file must be a map"));
+  EXPECT_THAT(mistakes_of("---\n{}\n---\n{}\n"), HasSubstr("a second document"));
+  EXPECT_THAT(mistakes_of(std::string(5000, '[')), HasSubstr("not YAML"));
+}
+
+TEST(Config, AliasesThatMultiplyAreBounded) {
+  std::string text = "sites:\n  a:\n    files: &f [";
+  for (int i = 0; i < 2000; ++i)
+    text += "/x,";
+  text += "/y]\n";
+  for (int i = 0; i < 2000; ++i)
+    text += fmt::format("  s{}: {{files: *f}}\n", i);
+  EXPECT_THAT(mistakes_of(text), HasSubstr("more than 100000 values"));
+}
+
+TEST(Config, ALoopOfAliasesEnds) {
+  EXPECT_THAT(mistakes_of("sites: &s\n  a: *s\n"), HasSubstr("unknown key 'sites.a.a'"));
+}
+
+TEST(Config, LoadThrowsAllMistakesAtOnce) {
+  const base::TemporaryDirectory directory;
+  const auto path = directory.file("holdfast.yaml");
+  base::write_durably(path, base::as_bytes("x: 1\ny: 2\n"), 0600);
+  try {
+    load_config(path);
+    FAIL() << "accepted";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.kind(), base::ErrorKind::invalid_input);
+    EXPECT_THAT(error.what(), HasSubstr("2 mistakes"));
+    EXPECT_THAT(error.what(), HasSubstr(path + ":2:1: unknown key 'y'"));
+  }
+}
+
+RC_GTEST_PROP(ConfigProperty, AnyTextIsConfigurationOrMistakes, (const std::string& text)) {
+  const auto parsed = parse_config(text, "/h.yaml");
+  RC_ASSERT(parsed.mistakes.size() <= mistakes_max);
+}
+
+TEST(Nearest, FindsSmallSlips) {
+  const std::vector<std::string> known{"files", "config", "databases"};
+  EXPECT_EQ(nearest("flies", known), "files");
+  EXPECT_EQ(nearest("cofnig", known), "config");
+  EXPECT_EQ(nearest("database", known), "databases");
+  EXPECT_EQ(nearest("hooks", known), "");
+}
+
+RC_GTEST_PROP(NearestProperty, DistanceIsSymmetricAndZeroOnlyForEqual, ()) {
+  const auto a = *rc::gen::container<std::string>(rc::gen::inRange('a', 'd'));
+  const auto b = *rc::gen::container<std::string>(rc::gen::inRange('a', 'd'));
+  RC_PRE(a.size() < 60 && b.size() < 60);
+  RC_ASSERT(edit_distance(a, b) == edit_distance(b, a));
+  RC_ASSERT((edit_distance(a, b) == 0) == (a == b));
+}
+
+}  // namespace
+}  // namespace holdfast::config

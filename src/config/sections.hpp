@@ -1,0 +1,15 @@
+#pragma once
+
+#include "config/config.hpp"
+#include "reader.hpp"
+
+#include <string>
+
+namespace holdfast::config {
+
+Site read_site(Reading& reading, const std::string& name, const YAML::Node& node,
+               const std::vector<Store>& stores);
+policy::KeepRules read_keep(Reading& reading, const YAML::Node& node, const std::string& name);
+Store read_store(Reading& reading, const std::string& name, const YAML::Node& node);
+
+}  // namespace holdfast::config

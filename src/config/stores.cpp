@@ -1,0 +1,45 @@
+#include "base/error.hpp"
+#include "base/units.hpp"
+#include "sections.hpp"
+
+#include <fmt/format.h>
+
+namespace holdfast::config {
+
+namespace {
+
+/// "20 MiB/s".
+void check_rate(Reading& reading, Section& section, const std::string& key) {
+  const auto node = section.take(key);
+  if (!node.IsDefined()) return;
+  const auto text = text_of(reading, node, section.name_of(key));
+  if (!text) return;
+  try {
+    if (text->ends_with("/s")) {
+      base::parse_byte_count(text->substr(0, text->size() - 2));
+      return;
+    }
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::invalid_input) throw;
+  }
+  reading.mistake(node, fmt::format("{} must be bytes per second", section.name_of(key)),
+                  "write a rate such as 20 MiB/s");
+}
+
+}  // namespace
+
+Store read_store(Reading& reading, const std::string& name, const YAML::Node& node) {
+  Section section(reading, node, "stores." + name);
+  Store store{name, section.text("url").value_or("")};
+  if (store.url.empty()) {
+    reading.mistake(node, fmt::format("stores.{} has no url", name),
+                    "write url: \"file:///media/usb/holdfast\" or another place");
+  }
+  check_rate(reading, section, "limit");
+  section.duration("lock");
+  section.boolean("offline");
+  section.finish();
+  return store;
+}
+
+}  // namespace holdfast::config

@@ -1,0 +1,101 @@
+#include "repository/check.hpp"
+
+#include "base/error.hpp"
+#include "check_findings.hpp"
+#include "check_index.hpp"
+#include "check_packs.hpp"
+#include "check_trees.hpp"
+#include "repository/format_object.hpp"
+#include "repository/keys.hpp"
+#include "repository/snapshot.hpp"
+#include "slot_names.hpp"
+
+#include <algorithm>
+#include <thread>
+
+namespace holdfast::repository {
+
+using base::Error;
+
+namespace {
+
+constexpr std::size_t format_size_max = 64 * 1024;
+
+/// Notes damage under `object`.
+template <class Work>
+void tolerate(CheckFindings& findings, const std::string& object, Work&& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+    findings.add(object, error.what());
+  }
+}
+
+void check_format(Repository& repository, CheckFindings& findings) {
+  for (const auto& name : format_names()) {
+    tolerate(findings, name, [&] {
+      const auto format = decode_format(storage::get(repository.backend(), name, format_size_max));
+      if (format.id != repository.id()) {
+        throw Error(base::ErrorKind::corrupt, "it is of another repository");
+      }
+    });
+  }
+}
+
+void check_slots(Repository& repository, CheckFindings& findings) {
+  std::vector<std::string> names;
+  repository.backend().list(std::string(slot_prefix), [&](const storage::ObjectInfo& object) {
+    names.push_back(object.name);
+  });
+  for (const auto& name : names) {
+    tolerate(findings, name, [&] {
+      const auto slot = describe_slot(storage::get(repository.backend(), name, slot_size_max));
+      if (slot.repository != repository.id()) {
+        throw Error(base::ErrorKind::corrupt, "it is of another repository");
+      }
+    });
+  }
+  if (names.empty()) findings.add("keys/", "there is no key slot: nobody can open this repository");
+}
+
+std::vector<Snapshot> check_snapshots(Repository& repository, CheckFindings& findings) {
+  const auto note = [&](const std::string& name, const std::string& why) {
+    findings.add(name, why);
+  };
+  repository.snapshots().distrust_caches();
+  auto snapshots = repository.snapshots().list(note);
+  static_cast<void>(repository.snapshots().deletions(note));
+  for (const auto& problem : repository.snapshots().chain_problems())
+    findings.add("snapshots/", problem);
+  return snapshots;
+}
+
+}  // namespace
+
+CheckReport check(Repository& repository, const CheckOptions& options,
+                  base::ProgressObserver& progress, std::stop_token stopping) {
+  if (options.read_data && repository.keys().newest_epoch().private_key.empty()) {
+    throw Error(base::ErrorKind::wrong_key, "this key slot cannot read the contents of packs")
+        .set_hint("open the repository with the passphrase of an owner or a reader");
+  }
+  auto chosen = options;
+  if (chosen.threads == 0) chosen.threads = std::max(1U, std::thread::hardware_concurrency());
+  CheckFindings findings;
+  CheckReport report;
+  check_format(repository, findings);
+  check_slots(repository, findings);
+  // In this order, against the one in which a backup writes: what a snapshot needs is in the index
+  // by then, and what the index names is in the packs, even while backups run.
+  const auto snapshots = check_snapshots(repository, findings);
+  report.snapshots = snapshots.size();
+  repository.index().refresh();
+  const auto packs = read_indexed_packs(repository, chosen.threads, findings, stopping);
+  check_packs(repository, packs, chosen, progress, findings, report, stopping);
+  check_trees(repository, snapshots, chosen.threads, progress, findings, stopping);
+  if (findings.lost_any()) find_affected(repository, snapshots, findings, stopping);
+  report.problems = findings.take();
+  return report;
+}
+
+}  // namespace holdfast::repository

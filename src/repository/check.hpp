@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/progress.hpp"
+#include "repository/repository.hpp"
+
+#include <cstdint>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace holdfast::repository {
+
+struct CheckOptions {
+  bool read_data = false;  // read every pack and verify every chunk, not only the structure
+  unsigned threads = 0;    // 0: as many as there are cores
+};
+
+struct CheckProblem {
+  std::string object;  // "packs/ab/...", "snapshots/...", "index/..."
+  std::string message;
+  std::vector<std::string> affected;  // snapshots or paths that need it, the first hundred
+};
+
+struct CheckReport {
+  std::uint64_t snapshots = 0;
+  std::uint64_t packs = 0;
+  std::uint64_t chunks = 0;
+  std::uint64_t bytes_read = 0;      // stored bytes read and verified
+  std::uint64_t bytes_verified = 0;  // raw bytes hashed
+  std::uint64_t unused_packs = 0;    // packs that no index names: left by interrupted runs
+  std::vector<CheckProblem> problems;
+  bool clean() const { return problems.empty(); }
+};
+
+/// Structure: format copies, key slots, index segments as they stand in the store, every snapshot's
+///            signature and tree pages, every chunk they name in the index, every indexed pack
+///            present with its size, header and trailer. With read_data: every sector checksum,
+///            every directory compared with the index, every segment opened, every chunk hashed.
+///
+/// Errors: damage is collected, not thrown; a store that does not answer throws. wrong_key when
+///         read_data is asked of a role that cannot read contents. Cancelled.
+CheckReport check(Repository& repository, const CheckOptions& options,
+                  base::ProgressObserver& progress, std::stop_token stopping);
+
+}  // namespace holdfast::repository

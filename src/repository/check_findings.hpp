@@ -1,0 +1,44 @@
+#pragma once
+
+#include "base/error.hpp"
+#include "base/ids.hpp"
+#include "repository/check.hpp"
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <string_view>
+
+namespace holdfast::repository {
+
+/// Whether a failure says that stored bytes are bad or gone. All else ends the check: a store that
+/// does not answer is not damage.
+bool is_damage(const base::Error& error);
+
+/// What a check found so far; grows with the damage, up to a bound. Any thread.
+class CheckFindings {
+public:
+  void add(const std::string& object, std::string_view message);
+  void add_affected(const std::string& object, std::string_view what);
+
+  /// Chunks in this segment, or anywhere in the pack, cannot be read.
+  void lose_segment(const base::PackId& pack, std::uint32_t position);
+  void lose_pack(const base::PackId& pack);
+  bool lost_any() const;
+  bool lost(const base::PackId& pack, std::uint32_t position) const;
+
+  std::vector<CheckProblem> take();
+
+private:
+  mutable std::mutex mutex_;
+  std::map<std::string, CheckProblem> problems_;
+  struct Lost {
+    bool whole = false;
+    std::set<std::uint32_t> positions;
+  };
+  std::map<base::PackId, Lost> lost_;
+};
+
+}  // namespace holdfast::repository

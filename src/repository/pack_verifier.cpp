@@ -1,0 +1,172 @@
+#include "pack_verifier.hpp"
+
+#include "base/error.hpp"
+#include "stored_pack.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace holdfast::repository {
+
+using base::Error;
+using base::ErrorKind;
+using pipeline::sector_size;
+
+namespace {
+
+/// Large enough that a store streams, small enough that two threads share the last pack.
+constexpr std::uint64_t piece_size = 4ULL * 1024 * 1024;
+
+/// Runs `work`; false when it met damage, which is noted under `object`.
+template <class Work>
+bool tolerates(CheckFindings& findings, const std::string& object, Work&& work) {
+  try {
+    work();
+    return true;
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+    findings.add(object, error.what());
+    return false;
+  }
+}
+
+}  // namespace
+
+PackVerifier::PackVerifier(Repository& repository, CheckFindings& findings)
+    : repository_(repository), findings_(findings), ciphers_(repository.id(), repository.keys()) {}
+
+std::optional<PackToRead> PackVerifier::open(const IndexedPack& pack) {
+  const auto name = pack_object_name(pack.info.id);
+  auto& backend = repository_.backend();
+  PackToRead opened;
+  opened.pack = &pack;
+  const bool readable = tolerates(findings_, name, [&] {
+    opened.header = read_pack_header(backend, pack.info.id);
+    expect_header_of(opened.header, pack.info);
+  });
+  tolerates(findings_, name, [&] {
+    auto trailer = read_pack_trailer(backend, pack.info.id, pack.info.size);
+    if (trailer.directory_offset < pack.end) {
+      throw Error(ErrorKind::corrupt, "its directory stands where segments are");
+    }
+    opened.trailer = std::move(trailer);
+  });
+  if (readable) return opened;
+  findings_.lose_pack(pack.info.id);
+  return std::nullopt;
+}
+
+/// The pack's own, or if that is damaged the index's: what is lost is then told exactly.
+void PackVerifier::load_directory(PackToRead& opened) {
+  const auto& pack = *opened.pack;
+  const auto keys = repository_.keys().pack_write_keys(repository_.id());
+  const bool whole = opened.trailer && tolerates(findings_, pack_object_name(pack.info.id), [&] {
+                       opened.directory =
+                           read_pack_directory(repository_.backend(), keys, opened.header,
+                                               *opened.trailer, pack.info.size);
+                       if (hash_directory(opened.directory) != pack.directory_hash) {
+                         throw Error(ErrorKind::corrupt, "its directory differs from the index");
+                       }
+                     });
+  if (!whole) opened.directory = directory_from_index(repository_, pack);
+}
+
+std::vector<PackPiece> PackVerifier::prepare(PackToRead opened) {
+  const auto name = pack_object_name(opened.pack->info.id);
+  const bool has_key = tolerates(findings_, name, [&] { ciphers_.get(opened.header); });
+  if (!has_key) {
+    findings_.lose_pack(opened.pack->info.id);
+    return {};
+  }
+  load_directory(opened);
+  const auto shared = std::make_shared<const PackToRead>(std::move(opened));
+  const auto& segments = shared->directory.segments;
+  const auto end_of_pack = shared->trailer
+                               ? shared->trailer->directory_offset + shared->trailer->directory_size
+                               : shared->pack->end;
+  std::vector<PackPiece> pieces;
+  for (std::size_t i = 0; i < segments.size();) {
+    PackPiece piece{shared, i, i, segments[i].offset / sector_size * sector_size, 0};
+    if (i == 0) piece.begin = 0;
+    do {
+      piece.end = segments[i].offset + segments[i].stored_size;
+      ++i;
+    } while (i < segments.size() &&
+             segments[i].offset + segments[i].stored_size - piece.begin <= piece_size);
+    piece.end_segment = i;
+    piece.end = (piece.end + sector_size - 1) / sector_size * sector_size;
+    piece.end = i == segments.size() ? end_of_pack : std::min(piece.end, end_of_pack);
+    pieces.push_back(std::move(piece));
+  }
+  return pieces;
+}
+
+bool PackVerifier::fetch(const PackPiece& piece) {
+  const auto name = pack_object_name(piece.pack->pack->info.id);
+  const auto size = piece.end - piece.begin;
+  return tolerates(findings_, name, [&] {
+    bytes_.reserve_discarding(size);
+    bytes_.set_size(repository_.backend().read(name, piece.begin, bytes_.all().first(size)));
+    if (bytes_.size() != size) {
+      throw Error(ErrorKind::corrupt,
+                  fmt::format("it ends at byte {}", piece.begin + bytes_.size()));
+    }
+  });
+}
+
+void PackVerifier::verify_sectors(const PackPiece& piece) {
+  if (!piece.pack->trailer) return;
+  const auto& checksums = piece.pack->trailer->sector_checksums;
+  auto sector = piece.begin / sector_size;
+  for (auto rest = bytes_.view(); !rest.empty(); ++sector) {
+    const auto size = std::min(rest.size(), sector_size);
+    if (sector >= checksums.size() ||
+        pipeline::sector_checksum(rest.first(size)) != checksums[sector]) {
+      findings_.add(pack_object_name(piece.pack->pack->info.id),
+                    fmt::format("bytes {} to {} are not what was written", sector * sector_size,
+                                sector * sector_size + size - 1));
+    }
+    rest = rest.subspan(size);
+  }
+}
+
+std::uint64_t PackVerifier::verify_segment(const PackPiece& piece,
+                                           const pipeline::SegmentInPack& segment) {
+  const auto& pack = *piece.pack->pack;
+  const auto framed = bytes_.view().subspan(segment.offset - piece.begin, segment.stored_size);
+  const pipeline::SegmentContext context{repository_.id(), pack.info.id,
+                                         static_cast<std::uint8_t>(pack.info.kind), pack.info.epoch,
+                                         segment.position};
+  const auto encoded = codec_.open(ciphers_.get(piece.pack->header), context, framed);
+  const auto decoded = pipeline::decode_segment(encoded);
+  if (encoded.size() != segment.encoded_size || decoded.lengths.size() != segment.chunks.size()) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("segment {} differs from the directory", segment.position));
+  }
+  for (const auto& chunk : segment.chunks) {
+    if (chunk.offset > decoded.bytes.size() || chunk.length > decoded.bytes.size() - chunk.offset ||
+        repository_.keys().chunk_id(decoded.bytes.subspan(chunk.offset, chunk.length)) !=
+            chunk.id) {
+      throw Error(ErrorKind::corrupt, fmt::format("chunk {} in segment {} has other bytes",
+                                                  chunk.id.short_hex(), segment.position));
+    }
+  }
+  return decoded.bytes.size();
+}
+
+std::uint64_t PackVerifier::verify(const PackPiece& piece) {
+  const auto& pack = piece.pack->pack->info;
+  const auto& segments = piece.pack->directory.segments;
+  std::uint64_t hashed = 0;
+  const bool fetched = fetch(piece);
+  if (fetched) verify_sectors(piece);
+  for (auto i = piece.first_segment; i < piece.end_segment; ++i) {
+    const bool whole = fetched && tolerates(findings_, pack_object_name(pack.id),
+                                            [&] { hashed += verify_segment(piece, segments[i]); });
+    if (!whole) findings_.lose_segment(pack.id, segments[i].position);
+  }
+  return hashed;
+}
+
+}  // namespace holdfast::repository

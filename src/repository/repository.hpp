@@ -1,0 +1,76 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "base/random.hpp"
+#include "base/secret.hpp"
+#include "crypto/passphrase.hpp"
+#include "repository/chunk_io.hpp"
+#include "repository/format_object.hpp"
+#include "repository/index.hpp"
+#include "repository/keys.hpp"
+#include "repository/snapshot.hpp"
+#include "storage/backend.hpp"
+
+#include <memory>
+#include <string>
+
+namespace holdfast::repository {
+
+/// What the repository needs from its surroundings. Borrowed; must outlive it.
+struct Environment {
+  base::Clock& clock;
+  base::Random& random;
+  /// Where this machine caches; a folder per repository is made in it (0700).
+  std::string cache_directory;
+};
+
+struct CreateOptions {
+  crypto::PassphraseCost cost = default_passphrase_cost;
+  std::string label = "owner";
+};
+
+/// An opened repository: keys in memory, index and snapshots at hand.
+/// Threads: const calls from any thread, and index() and chunks() too.
+class Repository {
+  struct State;
+
+public:
+  /// Makes a new one. The format object is written last: until it is there, there is no repository.
+  /// Errors: already_exists; invalid_input for an empty passphrase.
+  static std::unique_ptr<Repository> create(storage::Backend& backend,
+                                            const base::Secret& passphrase,
+                                            const CreateOptions& options, Environment environment);
+  /// Errors: not_found (no repository there), wrong_key, unsupported, corrupt.
+  static std::unique_ptr<Repository> open(storage::Backend& backend, const base::Secret& passphrase,
+                                          Environment environment);
+  /// For create and open: nobody else has a State.
+  explicit Repository(std::unique_ptr<State> state);
+  ~Repository();
+
+  const base::RepositoryId& id() const;
+  const FormatObject& format() const;
+  const KeyBundle& keys() const;
+  /// The slot that opened it.
+  const SlotInfo& slot() const;
+  storage::Backend& backend() const;
+  const Environment& environment() const;
+  /// The cache folder of this repository.
+  const std::string& cache_directory() const;
+  /// Refreshed at the first call.
+  Index& index();
+  SnapshotStore& snapshots();
+  /// A reader of single chunks with a small cache of decoded segments; for trees and `cat`. Any
+  /// thread (one at a time inside).
+  ChunkSource& chunks();
+
+private:
+  std::unique_ptr<State> state_;
+};
+
+/// What a person must keep: printed by init, never stored. Holds no passphrase: id, location, date,
+/// the fingerprint of the owner key, how to restore, and the owner's key slot itself as text, so
+/// that a repository whose keys/ were lost still opens with the passphrase.
+std::string recovery_sheet(Repository& repository, const std::string& location);
+
+}  // namespace holdfast::repository

@@ -1,0 +1,78 @@
+#include "sealed_record.hpp"
+
+#include "base/error.hpp"
+#include "crypto/aead.hpp"
+#include "crypto/blake3.hpp"
+#include "envelope.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace holdfast::repository {
+
+RecordSealer::RecordSealer(const base::RepositoryId& repository, const KeyBundle& keys)
+    : repository_(repository), keys_(keys) {}
+
+crypto::PublicKey RecordSealer::writer() const {
+  return crypto::signing_key_pair_of(keys_.signing_seed.view()).public_key;
+}
+
+base::Hash RecordSealer::id_of(const RecordKind& kind, base::ByteView signed_record) const {
+  crypto::Blake3Key key;
+  const auto derived =
+      crypto::hkdf(keys_.metadata_key.view(), repository_.view(), kind.id_label, key.size());
+  std::ranges::copy(derived.view(), key.begin());
+  return crypto::blake3_keyed(key, signed_record);
+}
+
+base::Bytes RecordSealer::associated(const RecordKind& kind) const {
+  auto bytes = base::copy_of(repository_.view());
+  base::append(bytes, base::as_bytes(kind.prefix));
+  return bytes;
+}
+
+base::Bytes RecordSealer::signed_text(const RecordKind& kind, base::ByteView record) const {
+  auto text = base::copy_of(base::as_bytes(kind.signed_domain));
+  base::append(text, repository_.view());
+  base::append(text, record);
+  return text;
+}
+
+SealedRecord RecordSealer::seal(const RecordKind& kind, base::ByteView record,
+                                base::Random& random) const {
+  const auto pair = crypto::signing_key_pair_of(keys_.signing_seed.view());
+  const auto signature = crypto::sign(pair, signed_text(kind, record));
+  base::Bytes text(signature.begin(), signature.end());
+  base::append(text, record);
+  Envelope envelope;
+  envelope.body =
+      crypto::seal_box(keys_.metadata_key.view(), kind.box_label, associated(kind), text, random);
+  return {id_of(kind, text), wrap_envelope(kind.magic, envelope)};
+}
+
+OpenedRecord RecordSealer::open(const RecordKind& kind, const base::Hash& id,
+                                base::ByteView object) const {
+  const auto envelope = unwrap_envelope(kind.magic, object, "the record");
+  if (envelope.body.size() < crypto::box_overhead + sizeof(crypto::Signature)) {
+    throw base::Error(base::ErrorKind::corrupt, "the record is damaged: it is too short");
+  }
+  const auto text =
+      crypto::open_box(keys_.metadata_key.view(), kind.box_label, associated(kind), envelope.body);
+  if (id_of(kind, text) != id) {
+    throw base::Error(base::ErrorKind::corrupt, "the record is another one than its name says");
+  }
+  OpenedRecord opened;
+  const auto split = static_cast<std::ptrdiff_t>(opened.signature.size());
+  std::copy(text.begin(), text.begin() + split, opened.signature.begin());
+  opened.record.assign(text.begin() + split, text.end());
+  return opened;
+}
+
+void RecordSealer::verify(const RecordKind& kind, const crypto::PublicKey& writer,
+                          const OpenedRecord& opened) const {
+  if (crypto::verify(writer, signed_text(kind, opened.record), opened.signature)) return;
+  throw base::Error(base::ErrorKind::corrupt, "the record is not what its writer signed");
+}
+
+}  // namespace holdfast::repository

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/bytes.hpp"
+#include "repository/index.hpp"
+#include "repository/repository.hpp"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace holdfast::repository {
+
+/// Reads and opens segments: one per thread. Pack keys are opened once a pack and shared between
+/// readers.
+class SegmentReader {
+public:
+  explicit SegmentReader(Repository& repository);
+  ~SegmentReader();
+
+  /// The segment's chunk bytes, all chunks one after the other; valid until the next call.
+  /// Errors: corrupt, not_found (pack gone), each naming the pack and position.
+  base::ByteView read(const SegmentLocation& location);
+  /// Neighbours in one pack (ascending offsets) fetched by one read where they are close; `visit`
+  /// gets each in turn.
+  void read_many(std::span<const SegmentLocation> locations,
+                 const std::function<void(std::size_t which, base::ByteView chunk_bytes)>& visit);
+
+private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// Errors: corrupt unless the keyed hash of `bytes` is `id`.
+void verify_chunk(const KeyBundle& keys, const base::ChunkId& id, base::ByteView bytes);
+
+}  // namespace holdfast::repository

@@ -1,0 +1,21 @@
+// How key slots are named in the store.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/random.hpp"
+
+#include <array>
+#include <string>
+#include <string_view>
+
+namespace holdfast::repository {
+
+inline constexpr std::string_view slot_prefix = "keys/";
+
+inline std::string make_slot_id(base::Random& random) {
+  std::array<std::byte, 8> bytes;
+  random.fill(bytes);
+  return base::to_hex(bytes);
+}
+
+}  // namespace holdfast::repository

@@ -1,0 +1,320 @@
+#include "base/error.hpp"
+#include "base/units.hpp"
+#include "chain.hpp"
+#include "record_cache.hpp"
+#include "repository/snapshot.hpp"
+#include "sealed_record.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <set>
+
+namespace holdfast::repository {
+
+namespace {
+
+using DamageSink = SnapshotStore::DamageSink;
+
+/// The two kinds of records, so that what they share is written once.
+template <class Record>
+struct RecordTraits;
+
+template <>
+struct RecordTraits<Snapshot> {
+  static constexpr const RecordKind& kind = snapshot_record;
+  static base::Bytes encode(const Snapshot& record) { return encode_snapshot(record); }
+  static Snapshot decode(base::ByteView bytes, const base::Hash& id) {
+    auto snapshot = decode_snapshot(bytes);
+    snapshot.id = base::SnapshotId::from_bytes(id.view());
+    return snapshot;
+  }
+};
+
+template <>
+struct RecordTraits<Deletion> {
+  static constexpr const RecordKind& kind = deletion_record;
+  static base::Bytes encode(const Deletion& record) { return encode_deletion(record); }
+  static Deletion decode(base::ByteView bytes, const base::Hash& id) {
+    auto deletion = decode_deletion(bytes);
+    deletion.id = id;
+    return deletion;
+  }
+};
+
+base::Hash hash_of(const base::SnapshotId& id) { return base::Hash::from_bytes(id.view()); }
+
+std::string object_name(const RecordKind& kind, const base::Hash& id) {
+  return std::string(kind.prefix) + id.hex();
+}
+
+/// Nothing when `name` is not one that a record has.
+std::optional<base::Hash> id_in_name(const RecordKind& kind, const std::string& name) {
+  const auto hex = std::string_view(name).substr(kind.prefix.size());
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+  if (hex.size() != 2 * base::Hash::size || !std::ranges::all_of(hex, is_digit)) {
+    return std::nullopt;
+  }
+  return base::Hash::from_hex(hex);
+}
+
+/// Whether it says something about the record, and not about the store or us.
+bool is_damage(base::ErrorKind kind) {
+  return kind == base::ErrorKind::corrupt || kind == base::ErrorKind::unsupported ||
+         kind == base::ErrorKind::wrong_key;
+}
+
+/// Records that were read, opened and verified: they never change.
+template <class Record>
+class KnownRecords {
+public:
+  std::optional<Record> find(const base::Hash& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = records_.find(id);
+    if (found == records_.end()) return std::nullopt;
+    return found->second;
+  }
+  void add(const base::Hash& id, const Record& record) {
+    const std::lock_guard lock(mutex_);
+    records_.insert_or_assign(id, record);
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::map<base::Hash, Record> records_;
+};
+
+}  // namespace
+
+struct SnapshotStore::State {
+  storage::Backend& backend;
+  const base::RepositoryId repository;
+  const KeyBundle& keys;
+  base::Random& random;
+  const RecordSealer sealer;
+  const RecordCache cache;
+  std::atomic<bool> trusts_caches{true};
+  KnownRecords<Snapshot> snapshots{};
+  KnownRecords<Deletion> deletions{};
+
+  template <class Record>
+  KnownRecords<Record>& known() {
+    if constexpr (std::is_same_v<Record, Snapshot>) {
+      return snapshots;
+    } else {
+      return deletions;
+    }
+  }
+
+  template <class Record>
+  Record load(const base::Hash& id);
+  template <class Record, class Open>
+  std::optional<Record> load_cached(const base::Hash& id, const Open& open) const;
+  template <class Record>
+  std::vector<Record> load_all(const DamageSink& damaged);
+  template <class Record>
+  base::Hash store(Record& record);
+  std::set<base::Hash> deleted_ids(const DamageSink& damaged);
+  ChainHead find_head();
+  DeletedRecord describe_for_deletion(const base::SnapshotId& id, base::WallTime now);
+};
+
+template <class Record>
+Record SnapshotStore::State::load(const base::Hash& id) {
+  if (trusts_caches) {
+    if (auto record = known<Record>().find(id)) return std::move(*record);
+  }
+  using Traits = RecordTraits<Record>;
+  const auto name = object_name(Traits::kind, id);
+  return base::with_context(
+      [&] { return fmt::format("reading {} of {}", name, backend.describe()); },
+      [&] {
+        const auto open = [&](base::ByteView object) {
+          const auto opened = sealer.open(Traits::kind, id, object);
+          auto read = Traits::decode(opened.record, id);
+          sealer.verify(Traits::kind, read.writer, opened);
+          return read;
+        };
+        auto record = load_cached<Record>(id, open);
+        if (!record) {
+          const auto object = storage::get(backend, name, record_size_max);
+          record = open(object);
+          cache.add(Traits::kind, id, object);
+        }
+        known<Record>().add(id, *record);
+        return std::move(*record);
+      });
+}
+
+/// Nothing when the cache does not have it whole.
+template <class Record, class Open>
+std::optional<Record> SnapshotStore::State::load_cached(const base::Hash& id,
+                                                        const Open& open) const {
+  if (!trusts_caches) return std::nullopt;
+  const auto object = cache.find(RecordTraits<Record>::kind, id);
+  if (!object) return std::nullopt;
+  try {
+    return open(*object);
+  } catch (const base::Error& error) {
+    if (!is_damage(error.kind())) throw;
+    return std::nullopt;
+  }
+}
+
+template <class Record>
+std::vector<Record> SnapshotStore::State::load_all(const DamageSink& damaged) {
+  const auto& kind = RecordTraits<Record>::kind;
+  std::vector<std::string> names;
+  backend.list(std::string(kind.prefix),
+               [&](const storage::ObjectInfo& object) { names.push_back(object.name); });
+  std::set<std::string> listed;
+  std::vector<Record> records;
+  for (const auto& name : names) {
+    try {
+      const auto id = id_in_name(kind, name);
+      if (!id) {
+        throw base::Error(base::ErrorKind::corrupt,
+                          fmt::format("{} is not the name of a record", base::printable(name)));
+      }
+      listed.insert(id->hex());
+      records.push_back(load<Record>(*id));
+    } catch (const base::Error& error) {
+      if (error.kind() == base::ErrorKind::not_found) continue;  // forgotten meanwhile
+      if (!damaged || !is_damage(error.kind())) throw;
+      damaged(name, error.what());
+    }
+  }
+  cache.keep_only(kind, listed);
+  return records;
+}
+
+template <class Record>
+base::Hash SnapshotStore::State::store(Record& record) {
+  const auto head = find_head();
+  record.writer = sealer.writer();
+  record.sequence = head.sequence + 1;
+  record.previous = head.id;
+  using Traits = RecordTraits<Record>;
+  const auto encoded = Traits::encode(record);
+  const auto sealed = sealer.seal(Traits::kind, encoded, random);
+  if (sealed.object.size() > record_size_max) {
+    throw base::Error(base::ErrorKind::invalid_input, "the record would be larger than 16 MiB")
+        .set_hint("choose fewer paths, or make several sites of them");
+  }
+  // The name is the hash of the whole record: whoever was there before wrote the same one.
+  if (storage::put(backend, object_name(Traits::kind, sealed.id), sealed.object) ==
+      storage::PutOutcome::already_there) {
+    static_cast<void>(load<Record>(sealed.id));
+  }
+  known<Record>().add(sealed.id, Traits::decode(encoded, sealed.id));
+  return sealed.id;
+}
+
+std::set<base::Hash> SnapshotStore::State::deleted_ids(const DamageSink& damaged) {
+  std::set<base::Hash> ids;
+  for (const auto& deletion : load_all<Deletion>(damaged)) {
+    for (const auto& deleted : deletion.deleted)
+      ids.insert(hash_of(deleted.id));
+  }
+  return ids;
+}
+
+/// Damaged records are passed over: a chain with a gap is better than no backup, and is reported.
+ChainHead SnapshotStore::State::find_head() {
+  const DamageSink pass = [](const std::string&, const std::string&) {};
+  return head_of(sealer.writer(), load_all<Snapshot>(pass), load_all<Deletion>(pass));
+}
+
+DeletedRecord SnapshotStore::State::describe_for_deletion(const base::SnapshotId& id,
+                                                          base::WallTime now) {
+  std::optional<Snapshot> snapshot;
+  try {
+    snapshot = load<Snapshot>(hash_of(id));
+  } catch (const base::Error& error) {
+    if (error.kind() != base::ErrorKind::corrupt) throw;
+    return {id, {}, 0};
+  }
+  const auto refuse = [&](const std::string& why) {
+    return base::Error(base::ErrorKind::conflict,
+                       fmt::format("snapshot {} must not be forgotten: {}", id.short_hex(), why));
+  };
+  if (!snapshot->hold.empty()) throw refuse("it is held: " + base::printable(snapshot->hold));
+  if (snapshot->locked_until && *snapshot->locked_until > now) {
+    throw refuse("it is locked until " + snapshot->locked_until->to_iso());
+  }
+  return {id, snapshot->writer, snapshot->sequence};
+}
+
+SnapshotStore::SnapshotStore(storage::Backend& backend, base::RepositoryId repository,
+                             const KeyBundle& keys, base::Random& random,
+                             std::string cache_directory)
+    : state_(std::make_unique<State>(backend, repository, keys, random,
+                                     RecordSealer(repository, keys),
+                                     RecordCache(std::move(cache_directory)))) {}
+
+SnapshotStore::~SnapshotStore() = default;
+
+std::vector<Snapshot> SnapshotStore::list(const DamageSink& damaged) const {
+  const auto deleted = state_->deleted_ids(damaged);
+  auto snapshots = state_->load_all<Snapshot>(damaged);
+  std::erase_if(snapshots,
+                [&](const Snapshot& snapshot) { return deleted.contains(hash_of(snapshot.id)); });
+  std::ranges::sort(snapshots, {}, [](const Snapshot& snapshot) {
+    return std::tuple(snapshot.started, snapshot.sequence, snapshot.id);
+  });
+  return snapshots;
+}
+
+std::vector<Deletion> SnapshotStore::deletions(const DamageSink& damaged) const {
+  return state_->load_all<Deletion>(damaged);
+}
+
+Snapshot SnapshotStore::load(const base::SnapshotId& id) const {
+  // What this machine remembers may be gone from the store.
+  if (!exists(id)) {
+    throw base::Error(base::ErrorKind::not_found,
+                      fmt::format("{} has no snapshot {}", state_->backend.describe(), id.hex()));
+  }
+  return state_->load<Snapshot>(hash_of(id));
+}
+
+void SnapshotStore::distrust_caches() { state_->trusts_caches = false; }
+
+bool SnapshotStore::exists(const base::SnapshotId& id) const {
+  return state_->backend.stat(object_name(snapshot_record, hash_of(id))).has_value();
+}
+
+base::SnapshotId SnapshotStore::commit(Snapshot& snapshot) {
+  if (snapshot.problems.size() > Snapshot::problems_max) {
+    snapshot.problems.resize(Snapshot::problems_max);
+  }
+  snapshot.id = base::SnapshotId::from_bytes(state_->store(snapshot).view());
+  return snapshot.id;
+}
+
+void SnapshotStore::forget(const std::vector<base::SnapshotId>& ids, base::WallTime now,
+                           const std::string& reason) {
+  if (ids.empty()) return;
+  Deletion deletion;
+  deletion.time = now;
+  deletion.reason = reason;
+  for (const auto& id : ids)
+    deletion.deleted.push_back(state_->describe_for_deletion(id, now));
+  state_->store(deletion);
+  // Also what an interrupted run recorded and did not remove.
+  const DamageSink pass = [](const std::string&, const std::string&) {};
+  for (const auto& id : state_->deleted_ids(pass)) {
+    const auto name = object_name(snapshot_record, id);
+    if (state_->backend.stat(name)) static_cast<void>(state_->backend.remove(name));
+  }
+}
+
+std::vector<std::string> SnapshotStore::chain_problems() const {
+  const DamageSink pass = [](const std::string&, const std::string&) {};
+  return find_chain_problems(state_->load_all<Snapshot>(pass), state_->load_all<Deletion>(pass));
+}
+
+}  // namespace holdfast::repository

@@ -1,0 +1,301 @@
+#include "window_run.hpp"
+
+#include "base/error.hpp"
+#include "base/task_group.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <tuple>
+
+namespace holdfast::restore {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using Placement = FileTask::Placement;
+
+// What a thread takes at a time: enough for one good read, little enough to share the end of a
+// window, and the most that the reader holds in memory.
+constexpr std::uint64_t run_bytes_max = 2 * 1024 * 1024;
+constexpr std::size_t run_segments_max = 16;
+
+/// Damage and unreadable sectors are a matter of the files that need them. The rest ends the run.
+bool is_damage(const Error& error) {
+  return error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::not_found ||
+         error.kind() == ErrorKind::io;
+}
+
+}  // namespace
+
+struct WindowRun::Worker {
+  Worker(repository::Repository& repository, std::size_t which)
+      : number(which), reader(repository) {}
+
+  const std::size_t number;
+  repository::SegmentReader reader;
+  base::Buffer scratch;
+};
+
+/// A segment and the wanted pieces in it.
+struct WindowRun::Segment {
+  repository::SegmentLocation location;
+  std::uint32_t first = 0;  // in order_
+  std::uint32_t count = 0;
+};
+
+/// Hands out runs of neighbouring segments: every worker has a stretch, and takes from the end of
+/// the longest other one when its own is done.
+class WindowRun::RunQueue {
+public:
+  RunQueue(const std::vector<Segment>& segments, std::size_t workers) : segments_(segments) {
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < workers; ++i) {
+      const std::size_t last = segments.size() * (i + 1) / workers;
+      stretches_.push_back({first, last});
+      first = last;
+    }
+  }
+
+  std::span<const Segment> take(std::size_t worker) {
+    const std::lock_guard lock(mutex_);
+    auto& own = stretches_[worker];
+    if (own.first == own.last) {
+      auto& longest = *std::max_element(
+          stretches_.begin(), stretches_.end(),
+          [](const auto& a, const auto& b) { return a.last - a.first < b.last - b.first; });
+      const std::size_t rest = longest.last - longest.first;
+      if (rest == 0) return {};
+      own = {longest.last - (rest + 1) / 2, longest.last};
+      longest.last = own.first;
+    }
+    const auto begin = own.first;
+    std::uint64_t bytes = 0;
+    do {
+      bytes += segments_[own.first++].location.stored_size;
+    } while (own.first < own.last && own.first - begin < run_segments_max &&
+             segments_[own.first].location.pack == segments_[begin].location.pack &&
+             bytes + segments_[own.first].location.stored_size <= run_bytes_max);
+    return std::span(segments_).subspan(begin, own.first - begin);
+  }
+
+private:
+  struct Stretch {
+    std::size_t first;
+    std::size_t last;
+  };
+  const std::vector<Segment>& segments_;
+  std::mutex mutex_;
+  std::vector<Stretch> stretches_;
+};
+
+WindowRun::WindowRun(const Context& context, FileWriter& writer, unsigned threads)
+    : context_(context), writer_(writer) {
+  for (unsigned i = 0; i < threads; ++i)
+    workers_.push_back(std::make_unique<Worker>(context.repository, i));
+}
+
+WindowRun::~WindowRun() = default;
+
+void WindowRun::in_parallel(const std::function<void(Worker&, const std::stop_token&)>& work) {
+  base::TaskGroup group(context_.stopping);
+  for (const auto& worker : workers_)
+    group.spawn([&work, &worker](std::stop_token stopping) { work(*worker, stopping); });
+  group.join();
+}
+
+void WindowRun::run(Window& window) {
+  compare_what_is_there(window);
+  compare_pieces(window);
+  const auto segments = sort_by_place(window);
+  count_plan(window, segments);
+  skip_unwanted(window);
+  fetch(window, segments);
+}
+
+void WindowRun::compare_what_is_there(Window& window) {
+  const bool anything =
+      !window.complete.empty() ||
+      std::any_of(window.files.begin(), window.files.end(),
+                  [](const FileRef& task) { return task->placement == Placement::undecided; });
+  if (!anything) return;
+  std::atomic<std::size_t> next = 0;
+  const std::size_t count = window.files.size() + window.complete.size();
+  in_parallel([&](Worker& worker, const std::stop_token& stopping) {
+    for (std::size_t i = next++; i < count; i = next++) {
+      base::check_cancelled(stopping);
+      if (i < window.files.size()) {
+        compare_file(*window.files[i], window, worker);
+        continue;
+      }
+      FileTask& task = *window.complete[i - window.files.size()];
+      writer_.compare(task, window, worker.scratch);
+      writer_.done(task, 1, worker.scratch);
+    }
+  });
+}
+
+void WindowRun::compare_file(FileTask& task, Window& window, Worker& worker) {
+  if (task.placement != Placement::undecided || task.piece_count == 0) return;
+  writer_.compare(task, window, worker.scratch);
+  if (task.placement != Placement::keep) return;
+  const auto pieces = std::span(window.pieces).subspan(task.first_piece, task.piece_count);
+  context_.report.bytes_done(task.entry.size);
+  for (Piece& piece : pieces) {
+    piece.wanted = false;
+    piece.file = nullptr;
+  }
+  writer_.done(task, pieces.size(), worker.scratch);
+}
+
+void WindowRun::compare_pieces(Window& window) {
+  std::vector<Piece*> compared;
+  for (Piece& piece : window.pieces)
+    if (piece.file != nullptr && piece.wanted && piece.file->placement == Placement::mend)
+      compared.push_back(&piece);
+  if (compared.empty()) return;
+  std::atomic<std::size_t> next = 0;
+  in_parallel([&](Worker& worker, const std::stop_token& stopping) {
+    for (std::size_t i = next++; i < compared.size(); i = next++) {
+      base::check_cancelled(stopping);
+      Piece& piece = *compared[i];
+      piece.wanted = !writer_.has_piece(*piece.file, piece, window, worker.scratch);
+      if (!piece.wanted) context_.report.bytes_done(piece.location.length);
+    }
+  });
+}
+
+std::vector<WindowRun::Segment> WindowRun::sort_by_place(Window& window) {
+  order_.clear();
+  for (std::uint32_t i = 0; i < window.pieces.size(); ++i) {
+    Piece& piece = window.pieces[i];
+    if (piece.file != nullptr && piece.file->failed) piece.wanted = false;
+    if (piece.wanted) order_.push_back(i);
+  }
+  const auto place = [&](std::uint32_t i) {
+    const auto& location = window.pieces[i].location;
+    return std::tuple(location.segment.pack, location.segment.offset, location.offset, i);
+  };
+  std::sort(order_.begin(), order_.end(),
+            [&](std::uint32_t a, std::uint32_t b) { return place(a) < place(b); });
+  std::vector<Segment> segments;
+  for (std::uint32_t at = 0; at < order_.size(); ++at) {
+    const auto& location = window.pieces[order_[at]].location.segment;
+    if (segments.empty() || segments.back().location != location)
+      segments.push_back({location, at, 0});
+    ++segments.back().count;
+  }
+  return segments;
+}
+
+void WindowRun::count_plan(const Window& window, const std::vector<Segment>& segments) {
+  auto& count = context_.report.count;
+  for (const std::uint32_t i : order_) {
+    const Piece& piece = window.pieces[i];
+    for (std::uint32_t e = 0; e < piece.extent_count; ++e)
+      count.bytes_to_write += window.extents[piece.first_extent + e].length;
+  }
+  for (const Segment& segment : segments) {
+    count.bytes_to_fetch += segment.location.stored_size;
+    if (packs_.insert(segment.location.pack).second) ++count.packs;
+  }
+}
+
+void WindowRun::skip_unwanted(Window& window) {
+  Worker& worker = *workers_.front();
+  for (Piece& piece : window.pieces) {
+    if (piece.file == nullptr) continue;
+    if (context_.request.dry_run && piece.wanted) piece.file->touched = true;
+    if (piece.wanted && !context_.request.dry_run) continue;
+    writer_.done(*piece.file, 1, worker.scratch);
+    piece.file = nullptr;
+  }
+}
+
+void WindowRun::fetch(Window& window, const std::vector<Segment>& segments) {
+  if (context_.request.dry_run || segments.empty()) return;
+  RunQueue queue(segments, workers_.size());
+  in_parallel([&](Worker& worker, const std::stop_token& stopping) {
+    for (auto run = queue.take(worker.number); !run.empty(); run = queue.take(worker.number)) {
+      base::check_cancelled(stopping);
+      fetch_run(window, run, worker);
+    }
+  });
+}
+
+void WindowRun::fetch_run(Window& window, std::span<const Segment> segments, Worker& worker) {
+  std::vector<repository::SegmentLocation> locations;
+  for (const Segment& segment : segments)
+    locations.push_back(segment.location);
+  std::vector<bool> visited(segments.size());
+  try {
+    worker.reader.read_many(locations, [&](std::size_t which, base::ByteView bytes) {
+      visited[which] = true;
+      write_segment(window, segments[which], bytes, worker);
+    });
+    return;
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+  }
+  // One of them is damaged: the others still give what they have.
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    if (visited[i]) continue;
+    try {
+      const auto bytes = worker.reader.read(segments[i].location);
+      write_segment(window, segments[i], bytes, worker);
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      fail_segment(window, segments[i], error.what(), worker);
+    }
+  }
+}
+
+void WindowRun::write_segment(Window& window, const Segment& segment, base::ByteView bytes,
+                              Worker& worker) {
+  const Piece* verified = nullptr;
+  std::string damage;
+  for (std::uint32_t at = segment.first; at < segment.first + segment.count; ++at) {
+    Piece& piece = window.pieces[order_[at]];
+    const auto& location = piece.location;
+    const bool same = verified != nullptr && verified->id == piece.id &&
+                      verified->location.offset == location.offset;
+    if (!same) {
+      damage.clear();
+      verified = &piece;
+      if (std::uint64_t{location.offset} + location.length > bytes.size()) {
+        damage = "a chunk lies outside its segment";
+      } else {
+        try {
+          repository::verify_chunk(context_.repository.keys(), piece.id,
+                                   bytes.subspan(location.offset, location.length));
+        } catch (const Error& error) {
+          damage = error.what();
+        }
+      }
+    }
+    FileTask& task = *piece.file;
+    if (damage.empty()) {
+      writer_.write(task, piece, window, bytes.subspan(location.offset, location.length),
+                    worker.scratch);
+    } else {
+      writer_.fail(task, damage);
+    }
+    piece.file = nullptr;
+    writer_.done(task, 1, worker.scratch);
+  }
+}
+
+void WindowRun::fail_segment(Window& window, const Segment& segment, const std::string& why,
+                             Worker& worker) {
+  for (std::uint32_t at = segment.first; at < segment.first + segment.count; ++at) {
+    Piece& piece = window.pieces[order_[at]];
+    if (piece.file == nullptr) continue;
+    FileTask& task = *piece.file;
+    writer_.fail(task, why);
+    piece.file = nullptr;
+    writer_.done(task, 1, worker.scratch);
+  }
+}
+
+}  // namespace holdfast::restore

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "context.hpp"
+#include "file_writer.hpp"
+#include "repository/segment_reader.hpp"
+#include "window.hpp"
+
+#include <functional>
+#include <memory>
+#include <unordered_set>
+#include <vector>
+
+namespace holdfast::restore {
+
+/// Restores windows, one after the other, with as many threads as were asked for.
+///
+/// A window goes through three steps: what is there already is compared; the pieces still wanted
+/// are sorted by pack and position; runs of neighbouring segments are read, each segment once, its
+/// chunks are verified and written to every file that has them. A thread works on a stretch of
+/// packs of its own and helps others at their far end, so that two rarely create files in the same
+/// directory, where the kernel would let one wait for the other.
+class WindowRun {
+public:
+  WindowRun(const Context& context, FileWriter& writer, unsigned threads);
+  ~WindowRun();
+
+  void run(Window& window);
+
+private:
+  struct Worker;
+  struct Segment;
+  class RunQueue;
+
+  void in_parallel(const std::function<void(Worker&, const std::stop_token&)>& work);
+  void compare_what_is_there(Window& window);
+  void compare_file(FileTask& task, Window& window, Worker& worker);
+  void compare_pieces(Window& window);
+  std::vector<Segment> sort_by_place(Window& window);
+  void count_plan(const Window& window, const std::vector<Segment>& segments);
+  void fetch(Window& window, const std::vector<Segment>& segments);
+  void fetch_run(Window& window, std::span<const Segment> segments, Worker& worker);
+  void write_segment(Window& window, const Segment& segment, base::ByteView bytes, Worker& worker);
+  void fail_segment(Window& window, const Segment& segment, const std::string& why, Worker& worker);
+  void skip_unwanted(Window& window);
+
+  const Context& context_;
+  FileWriter& writer_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::uint32_t> order_;  // wanted pieces by place
+  std::unordered_set<std::uint32_t> packs_;
+};
+
+}  // namespace holdfast::restore

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "base/bytes.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace holdfast::storage {
+
+struct ObjectInfo {
+  std::string name;
+  std::uint64_t size = 0;
+  bool operator==(const ObjectInfo&) const = default;
+};
+
+enum class PutOutcome : std::uint8_t { stored, already_there };
+enum class RemoveOutcome : std::uint8_t { removed, was_absent };
+
+/// An object while it is written. It is invisible until commit; dropping it without abandons it.
+/// Threads: one at a time.
+class ObjectWriter {
+public:
+  virtual ~ObjectWriter() = default;
+  virtual void append(base::ByteView bytes) = 0;
+  /// When this returns `stored`, the object is durable, whole and visible. `already_there`: another
+  /// object has the name and stays as it is.
+  [[nodiscard]] virtual PutOutcome commit() = 0;
+};
+
+/// A place that keeps named, immutable objects. It knows names and bytes only.
+///
+/// Names:   one to four parts of [a-z0-9._-] joined by '/', at most 200 bytes, no part starts with
+/// '.'.
+///          Anything else throws invalid_input before anything is touched.
+/// Errors:  not_found, access_denied, no_space, unavailable, io; each names the object and the
+/// store. Threads: every call may be made from any thread at any time. The contract suite in
+/// contract_suite.hpp is what "is a Backend" means.
+class Backend {
+public:
+  virtual ~Backend() = default;
+
+  /// For messages: "file:///backup/repo", without secrets.
+  virtual std::string describe() const = 0;
+  virtual std::unique_ptr<ObjectWriter> create(const std::string& name) = 0;
+  /// Fills `into` from `offset`; returns how much there was (less only at the object's end).
+  virtual std::size_t read(const std::string& name, std::uint64_t offset,
+                           base::MutableBytes into) = 0;
+  virtual std::optional<ObjectInfo> stat(const std::string& name) = 0;
+  /// Calls `visit` for every object whose name starts with `prefix` (empty, or ending in '/'), in
+  /// no particular order. Objects that come or go meanwhile may or may not be seen.
+  virtual void list(const std::string& prefix,
+                    const std::function<void(const ObjectInfo&)>& visit) = 0;
+  /// A removed object may come back after a power cut; a stored one does not go.
+  virtual RemoveOutcome remove(const std::string& name) = 0;
+  /// Removes what writers that died left behind and nobody else can see; returns how many.
+  virtual std::size_t remove_leftovers() = 0;
+};
+
+/// Writes a whole small object if the name is free.
+[[nodiscard]] PutOutcome put(Backend& backend, const std::string& name, base::ByteView bytes);
+/// Reads a whole object. Errors: corrupt if it is larger than `size_max`.
+base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max);
+/// Errors: throws invalid_input when `name` is not a name as described above.
+void check_name(const std::string& name);
+/// Errors: throws invalid_input unless `prefix` is empty or a name followed by '/'.
+void check_prefix(const std::string& prefix);
+
+}  // namespace holdfast::storage

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "base/random.hpp"
+#include "storage/backend.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace holdfast::storage {
+
+/// What went over the wire. Threads: counters may be read at any time.
+struct Traffic {
+  std::atomic<std::uint64_t> bytes_read = 0;
+  std::atomic<std::uint64_t> bytes_written = 0;
+  std::atomic<std::uint64_t> calls = 0;
+};
+/// Counts into `traffic`, which must outlive the result. Borrows `inner`.
+std::unique_ptr<Backend> with_counting(Backend& inner, Traffic& traffic);
+
+/// Refuses create, remove and remove_leftovers with access_denied. Borrows `inner`.
+std::unique_ptr<Backend> read_only(Backend& inner);
+
+/// How often and how long a call that failed with Retry::later is made again.
+struct RetryPolicy {
+  int attempts_max = 5;
+  double first_delay_seconds = 0.2;  // doubles, with jitter, up to delay_max_seconds
+  double delay_max_seconds = 10;
+};
+/// How a wrapper waits; injected, so that no test sleeps.
+using Sleeper = std::function<void(double seconds)>;
+/// The final error carries the distinct earlier messages. Whole-object `put` is repeated; a commit
+/// whose reply was lost is settled by comparing what is stored. Borrows `inner`.
+std::unique_ptr<Backend> with_retries(Backend& inner, RetryPolicy policy, base::Random& random,
+                                      Sleeper sleeper);
+
+}  // namespace holdfast::storage
