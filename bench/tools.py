@@ -4,11 +4,16 @@ import os
 import measure
 
 
+def binary():
+    return os.path.abspath(os.environ.get("HOLDFAST_BINARY", "build/release/holdfast"))
+
+
 class Holdfast:
     name = "holdfast"
+    runs_max = 99
 
     def __init__(self, work):
-        self.binary = os.path.abspath(os.environ.get("HOLDFAST_BINARY", "build/release/holdfast"))
+        self.binary = binary()
         self.repository = os.path.join(work, "holdfast-repo")
         self.cache = os.path.join(work, "holdfast-cache")
         secret = os.path.join(work, "passphrase")
@@ -40,6 +45,7 @@ class Holdfast:
 
 class Restic:
     name = "restic"
+    runs_max = 99
 
     def __init__(self, work):
         self.repository = os.path.join(work, "restic-repo")
@@ -69,6 +75,7 @@ class Restic:
 
 class Borg:
     name = "borg"
+    runs_max = 1  # it takes most of the time of a benchmark, and no goal depends on it
 
     def __init__(self, work):
         self.repository = os.path.join(work, "borg-repo")

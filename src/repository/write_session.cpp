@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <exception>
 #include <mutex>
 
 namespace holdfast::repository {
@@ -83,6 +84,7 @@ struct WriteSession::State {
   template <class Work>
   decltype(auto) guarded(Work&& work);
   void check_alive();
+  void remember(std::exception_ptr first);
 
   Repository& repository;
   const WriteOptions options;
@@ -93,7 +95,7 @@ struct WriteSession::State {
   std::array<Packs, 4> open;            // by kind
   std::array<std::uint64_t, 4> sent{};  // bytes reserved so far, by kind
   std::vector<PackDirectory> closed;    // stored, in no index segment yet
-  std::string failure;                  // why nothing may go on; empty while all is well
+  std::exception_ptr failure;           // why nothing may go on; null while all is well
 
   std::mutex indexing;
   std::atomic<std::size_t> pending_chunks = 0;
@@ -104,10 +106,23 @@ struct WriteSession::State {
   std::atomic<std::uint64_t> packs_stored = 0;
 };
 
+/// Throws the first failure again, so that whichever thread's exception is seen at the end, it is
+/// of the kind that ended the run.
 void WriteSession::State::check_alive() {
   if (!failed.load()) return;
   const std::lock_guard lock(mutex);
-  throw Error(ErrorKind::io, "this run cannot store anything more since it failed: " + failure);
+  try {
+    std::rethrow_exception(failure);
+  } catch (const Error& first) {
+    Error again = first;
+    throw again.add_context("this run cannot store anything more since it failed");
+  }
+}
+
+void WriteSession::State::remember(std::exception_ptr first) {
+  const std::lock_guard lock(mutex);
+  if (!failure) failure = std::move(first);
+  failed = true;
 }
 
 /// The first failure in any thread ends the session: what is half written is never indexed.
@@ -116,10 +131,11 @@ decltype(auto) WriteSession::State::guarded(Work&& work) {
   check_alive();
   try {
     return work();
-  } catch (const std::exception& error) {
-    const std::lock_guard lock(mutex);
-    if (failure.empty()) failure = error.what();
-    failed = true;
+  } catch (const Error& error) {
+    remember(std::make_exception_ptr(error));  // a copy: callers add context to the one thrown
+    throw;
+  } catch (...) {
+    remember(std::current_exception());
     throw;
   }
 }

@@ -268,9 +268,9 @@ TEST_F(WriteSessionTest, AfterAFailureNothingIsIndexed) {
               ErrorKind::no_space);
     plan = {};
     EXPECT_TRUE(session.failed());
-    EXPECT_EQ(kind_thrown([&] { session.claim(random.id<ChunkId>()); }), ErrorKind::io);
-    EXPECT_EQ(kind_thrown([&] { store_chunks(session, 1, 10); }), ErrorKind::io);
-    EXPECT_EQ(kind_thrown([&] { session.finish(); }), ErrorKind::io);
+    EXPECT_EQ(kind_thrown([&] { session.claim(random.id<ChunkId>()); }), ErrorKind::no_space);
+    EXPECT_EQ(kind_thrown([&] { store_chunks(session, 1, 10); }), ErrorKind::no_space);
+    EXPECT_EQ(kind_thrown([&] { session.finish(); }), ErrorKind::no_space);
     EXPECT_TRUE(names("index/").empty());
   }
 }

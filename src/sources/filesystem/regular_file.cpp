@@ -25,12 +25,12 @@ public:
       : tree_(std::move(tree)),
         file_(std::move(file)),
         name_(std::move(name)),
-        path_(std::move(path)) {
-    const struct stat now = status();
-    if (!S_ISREG(now.st_mode))
+        path_(std::move(path)),
+        opened_(status()) {
+    if (!S_ISREG(opened_.st_mode))
       throw base::Error(base::ErrorKind::conflict,
                         fmt::format("{} is not a regular file any more", base::printable(path_)));
-    if (static_cast<std::uint64_t>(now.st_size) >= read_ahead_size_min)
+    if (static_cast<std::uint64_t>(opened_.st_size) >= read_ahead_size_min)
       ::posix_fadvise(file_.get(), 0, 0, POSIX_FADV_SEQUENTIAL);
   }
 
@@ -39,9 +39,8 @@ public:
   }
 
   std::vector<Hole> find_holes() override {
-    const struct stat now = status();
-    const auto size = static_cast<std::uint64_t>(now.st_size);
-    if (static_cast<std::uint64_t>(now.st_blocks) * status_block_size >= size) return {};
+    const auto size = static_cast<std::uint64_t>(opened_.st_size);
+    if (static_cast<std::uint64_t>(opened_.st_blocks) * status_block_size >= size) return {};
     return find_holes_of(file_.get(), size, hole_count_max);
   }
 
@@ -64,6 +63,7 @@ private:
   const base::Fd file_;
   const std::string name_;
   const std::string path_;
+  const struct stat opened_;  // whoever reads compares with current() at the end
 };
 
 }  // namespace
