@@ -60,7 +60,8 @@ def free_memory():
 def settle(work, *warmed):
     """Brings the machine to the state of a server that has run for long: all written data on disk,
     and memory full of clean page cache. A virtual machine gives free memory back to its host, and
-    to get a page again costs several times the work itself: whoever ran first would pay for all. What is in `warmed` is read after that."""
+    to get a page again costs several times the work itself: whoever ran first would pay for all.
+    What is in `warmed` is read after that."""
     os.sync()
     with open(os.path.join(work, "filler"), "a+b") as filler:
         filler.truncate(1 << 40)  # all hole: its pages cost no reading and are evicted first

@@ -195,8 +195,8 @@ def main():
     lines = ["# Benchmark", "", f"Machine: {machine()}.",
              "Versions: " + ", ".join(t.version() for t in everyone)
              + ". All at their defaults, borg with zstd 3.",
-             f"Medians of {options.runs} runs (borg once) on a warm page cache, memory full of clean pages and "
-             "nothing waiting to be written (`settle` in measure.py); processor seconds in "
+             f"Medians of {options.runs} runs (borg once) on a warm page cache, memory full of "
+             "clean pages and nothing waiting to be written (`settle` in measure.py); processor seconds in "
              "brackets; peak resident memory.",
              "A floor is what no tool can go below: its work alone, on all cores (floor.cpp). "
              "In the column of ratios it is the best that could be reached here.",

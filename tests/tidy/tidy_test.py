@@ -107,7 +107,7 @@ SAMPLES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
         [{"src/a.cpp": "// TODO(#12): what and why\n"}],
     ),
     "machine-path": (
-        [{"a.md": "see /work/main/x\n"}, {"a.sh": "cd /root/x\n"}, {"a.sh": "/home/anna/x\n"}],
+        [{"a.md": "see /work/x\n"}, {"a.sh": "cd /root/x\n"}, {"a.sh": "/home/anna/x\n"}],
         [{"a.md": "/srv/blog /var/lib/holdfast $HOME/work ./work/x\n"}],
     ),
 }
