@@ -196,8 +196,8 @@ def main():
              "Versions: " + ", ".join(t.version() for t in everyone)
              + ". All at their defaults, borg with zstd 3.",
              f"Medians of {options.runs} runs (borg once) on a warm page cache, memory full of "
-             "clean pages and nothing waiting to be written (`settle` in measure.py); processor seconds in "
-             "brackets; peak resident memory.",
+             "clean pages and nothing waiting to be written (`settle` in measure.py); processor "
+             "seconds in brackets; peak resident memory.",
              "A floor is what no tool can go below: its work alone, on all cores (floor.cpp). "
              "In the column of ratios it is the best that could be reached here.",
              "Made by `./dev bench`; quote the ratios, not the seconds.", ""]

@@ -134,7 +134,7 @@ decltype(auto) WriteSession::State::guarded(Work&& work) {
   } catch (const Error& error) {
     remember(std::make_exception_ptr(error));  // a copy: callers add context to the one thrown
     throw;
-  } catch (...) {
+  } catch (const std::exception&) {
     remember(std::current_exception());
     throw;
   }
