@@ -97,7 +97,7 @@ private:
     const auto cores = std::max(1U, std::thread::hardware_concurrency());
     const auto threads = request_.threads == 0 ? cores : request_.threads;
     WorkerPool pool(threads, [this] { return std::make_unique<ChunkWriter>(context_); }, stopping_);
-    LargeFileReader large_files(pool, file_gear_, 2 * threads + 2);
+    LargeFileReader large_files(pool, file_gear_, 2 * threads + 1);
     const RunState state{context_,       pool,      large_files,
                          metadata(),     cache_,    journal(),
                          journal_mutex_, problems_, counters_,

@@ -20,6 +20,7 @@ public:
   }
   std::vector<sources::Hole> find_holes() override { return {}; }
   sources::ListedEntry current() override { return {}; }
+  void load_details(sources::ListedEntry&, const sources::ProblemSink&) override {}
 
 private:
   base::Bytes bytes_;

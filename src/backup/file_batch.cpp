@@ -9,10 +9,12 @@
 namespace holdfast::backup {
 namespace {
 
-/// Replaces what stat tells by what it tells now; the details stay.
+/// Replaces what stat tells by what it tells now.
 void refresh(sources::ListedEntry& listed, sources::ListedEntry current) {
   auto& entry = listed.entry;
   entry.mode = current.entry.mode;
+  entry.user_id = current.entry.user_id;
+  entry.group_id = current.entry.group_id;
   entry.size = current.entry.size;
   entry.mtime_seconds = current.entry.mtime_seconds;
   entry.mtime_nanoseconds = current.entry.mtime_nanoseconds;
@@ -41,9 +43,11 @@ void accept_as_read(PendingEntry& entry, const base::Buffer& content, const RunS
                     "it changed each time it was read: taken as it was read last"});
 }
 
-Reading read_file_content(PendingEntry& entry, base::Buffer& into, const RunState& run) {
+Reading read_file_content(PendingEntry& entry, base::Buffer& into,
+                          const sources::ProblemSink& problems, const RunState& run) {
   for (; entry.attempts < attempts_max; ++entry.attempts) {
     auto file = entry.directory->open_file(entry.listed);
+    file->load_details(entry.listed, problems);
     auto& properties = entry.listed.entry;
     // The last attempt reads a small file as it is, holes and all, for it may have to do.
     const bool last = entry.attempts + 1 == attempts_max;
@@ -63,12 +67,14 @@ Reading read_file_content(PendingEntry& entry, base::Buffer& into, const RunStat
 /// Nothing when it cannot be read, which is a problem of this item only.
 std::optional<Reading> read_entry(PendingEntry& entry, base::Buffer& into, const RunState& run) {
   try {
-    entry.directory->load_details(entry.listed, [&](sources::ItemProblem problem) {
+    const auto problems = [&](sources::ItemProblem problem) {
       entry.complete = false;
       run.problems.add(std::move(problem));
-    });
-    if (entry.listed.entry.kind != sources::EntryKind::file) return Reading::no_content;
-    return read_file_content(entry, into, run);
+    };
+    if (entry.listed.entry.kind == sources::EntryKind::file)
+      return read_file_content(entry, into, problems, run);
+    entry.directory->load_details(entry.listed, problems);
+    return Reading::no_content;
   } catch (const base::Error& error) {
     run.problems.add({entry.path, error.kind(), error.what()});
     return std::nullopt;

@@ -19,6 +19,28 @@ struct Faults {
   };
 };
 
+void fail_details(sources::ListedEntry& listed, const sources::ProblemSink& problems) {
+  listed.entry.mode = 0;
+  problems({listed.entry.name, base::ErrorKind::io, "attributes cannot be read"});
+}
+
+/// A file whose attributes cannot be read.
+class DisturbedFile final : public sources::SourceFile {
+public:
+  explicit DisturbedFile(std::unique_ptr<sources::SourceFile> inner) : inner_(std::move(inner)) {}
+  std::size_t read_at(std::uint64_t offset, base::MutableBytes into) override {
+    return inner_->read_at(offset, into);
+  }
+  std::vector<sources::Hole> find_holes() override { return inner_->find_holes(); }
+  sources::ListedEntry current() override { return inner_->current(); }
+  void load_details(sources::ListedEntry& listed, const sources::ProblemSink& problems) override {
+    fail_details(listed, problems);
+  }
+
+private:
+  std::unique_ptr<sources::SourceFile> inner_;
+};
+
 /// A directory whose files are disturbed.
 class DisturbedDirectory final : public sources::SourceDirectory {
 public:
@@ -29,13 +51,13 @@ public:
   }
   void load_details(sources::ListedEntry& listed, const sources::ProblemSink& problems) override {
     inner_->load_details(listed, problems);
-    if (!faults_.details_fail(listed.entry.name)) return;
-    listed.entry.mode = 0;
-    problems({listed.entry.name, base::ErrorKind::io, "attributes cannot be read"});
+    if (faults_.details_fail(listed.entry.name)) fail_details(listed, problems);
   }
   std::unique_ptr<sources::SourceFile> open_file(const sources::ListedEntry& listed) override {
     auto file = inner_->open_file(listed);
     faults_.on_open(listed.entry.name);
+    if (faults_.details_fail(listed.entry.name))
+      return std::make_unique<DisturbedFile>(std::move(file));
     return file;
   }
   std::shared_ptr<sources::SourceDirectory> open_directory(

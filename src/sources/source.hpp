@@ -40,6 +40,8 @@ public:
   virtual std::vector<Hole> find_holes() = 0;
   /// The entry (size, times, mode, ...) and identity as they are at this moment.
   virtual ListedEntry current() = 0;
+  /// As SourceDirectory::load_details, of the file that is open: needs no walk to its name.
+  virtual void load_details(ListedEntry& listed, const ProblemSink& problems) = 0;
 };
 
 /// One directory, open while its entries are read. Threads: all calls may come from any thread.

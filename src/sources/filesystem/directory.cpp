@@ -237,8 +237,9 @@ void Directory::load_details(ListedEntry& listed, const ProblemSink& problems) {
   const auto directory = handle();
   const std::string access_path = path_by_handle(directory->get(), listed.entry.name);
   place_.tree->reader().fill_details(
-      {access_path.c_str(), [&] { return place_.path->absolute_of(listed.entry.name); }}, listed,
-      problems);
+      {.access_path = access_path.c_str(),
+       .display_path = [&] { return place_.path->absolute_of(listed.entry.name); }},
+      listed, problems);
 }
 
 std::unique_ptr<SourceFile> Directory::open_file(const ListedEntry& listed) {

@@ -188,7 +188,9 @@ void EntryReader::fill_attributes(const Place& place, ListedEntry& listed) {
   if (lacks_attributes(listed.identity.device)) return;
   const auto names = read_growing(
       [&](std::byte* into, std::size_t size) {
-        const ssize_t got = ::llistxattr(place.access_path, reinterpret_cast<char*>(into), size);
+        auto* list = reinterpret_cast<char*>(into);
+        const ssize_t got = place.file >= 0 ? ::flistxattr(place.file, list, size)
+                                            : ::llistxattr(place.access_path, list, size);
         if (got < 0 && errno == ENOTSUP) errno = ENODATA;
         return got;
       },
@@ -209,7 +211,8 @@ void EntryReader::fill_attributes(const Place& place, ListedEntry& listed) {
         fmt::format("reading the extended attribute {}", base::printable(name));
     auto value = read_growing(
         [&](std::byte* into, std::size_t size) {
-          return ::lgetxattr(place.access_path, name.c_str(), into, size);
+          return place.file >= 0 ? ::fgetxattr(place.file, name.c_str(), into, size)
+                                 : ::lgetxattr(place.access_path, name.c_str(), into, size);
         },
         attribute_size_max, doing.c_str());
     if (value) listed.entry.attributes.push_back({name, std::move(*value)});

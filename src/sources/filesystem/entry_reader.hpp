@@ -27,9 +27,10 @@ public:
   /// not know.
   void fill_status(const struct stat& status, ListedEntry& listed);
 
-  /// Where the details of an entry are read.
+  /// Where the details of an entry are read: by an open file where there is one.
   struct Place {
-    const char* access_path;  // what the kernel is asked for; its last part is not followed
+    const char* access_path = nullptr;  // its last part is not followed
+    int file = -1;
     std::function<std::string()> display_path;  // for problems
   };
   /// Link target, attributes and owner names. Errors: throws when a link has no target to read.

@@ -81,7 +81,9 @@ private:
 
   void load_details(const std::string& access_path, const std::string& path, ListedEntry& listed,
                     const ProblemSink& problems) {
-    tree_->reader().fill_details({access_path.c_str(), [&] { return path; }}, listed, problems);
+    tree_->reader().fill_details(
+        {.access_path = access_path.c_str(), .display_path = [&] { return path; }}, listed,
+        problems);
   }
 
   const std::shared_ptr<Tree> tree_;

@@ -51,6 +51,11 @@ public:
     return listed;
   }
 
+  void load_details(ListedEntry& listed, const ProblemSink& problems) override {
+    tree_->reader().fill_details({.file = file_.get(), .display_path = [this] { return path_; }},
+                                 listed, problems);
+  }
+
 private:
   struct stat status() const {
     struct stat now{};
