@@ -116,6 +116,11 @@ void write_pages(const repository::PagedContent& paged, repository::ChunkSource&
 
 void read_content(const repository::Node& node, repository::ChunkSource& chunks,
                   const std::function<void(base::ByteView)>& write) {
+  if (node.chunk_list || node.hole_list) {
+    auto whole = node;
+    repository::attach_lists(whole, chunks);
+    return read_content(whole, chunks, write);
+  }
   ContentWriter out(node, write);
   if (node.paged) {
     write_pages(*node.paged, chunks, out);
