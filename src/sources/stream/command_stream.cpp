@@ -38,13 +38,14 @@ void check(int code, const char* doing) {
   if (code != 0) throw base::system_error(code, doing);
 }
 
-/// What the child has: nothing on its input, our pipes, no other descriptor of ours.
+/// What the child has: `input` or nothing to read from, our pipes, no other descriptor of ours.
 class SpawnSetup {
 public:
-  SpawnSetup(int output, int errors) {
+  SpawnSetup(int input, int output, int errors) {
     check(::posix_spawn_file_actions_init(&actions_), "preparing a command");
     check(::posix_spawnattr_init(&attributes_), "preparing a command");
-    check(::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0),
+    check(input >= 0 ? ::posix_spawn_file_actions_adddup2(&actions_, input, 0)
+                     : ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0),
           "preparing the input of a command");
     check(::posix_spawn_file_actions_adddup2(&actions_, output, 1), "preparing a command");
     check(::posix_spawn_file_actions_adddup2(&actions_, errors, 2), "preparing a command");
@@ -89,7 +90,8 @@ ssize_t read_pipe(int fd, std::byte* into, std::size_t size) {
 
 }  // namespace
 
-CommandStream::CommandStream(const std::vector<std::string>& arguments, std::string path)
+CommandStream::CommandStream(const std::vector<std::string>& arguments, std::string path,
+                             const base::Fd& input)
     : path_(std::move(path)) {
   if (arguments.empty() || arguments.front().empty())
     throw base::Error(base::ErrorKind::invalid_input, "there is no command to start");
@@ -99,18 +101,18 @@ CommandStream::CommandStream(const std::vector<std::string>& arguments, std::str
                         "an argument of the command has a zero byte");
   }
   command_ = base::printable(arguments.front());
-  start(arguments);
+  start(arguments, input);
 }
 
-void CommandStream::start(const std::vector<std::string>& arguments) {
+void CommandStream::start(const std::vector<std::string>& arguments, const base::Fd& input) {
   Pipe output = make_pipe();
   Pipe errors = make_pipe();
   std::vector<char*> argument_vector;
   for (const std::string& argument : arguments)
     argument_vector.push_back(const_cast<char*>(argument.c_str()));
   argument_vector.push_back(nullptr);
-  const int code =
-      SpawnSetup(output.write_end.get(), errors.write_end.get()).start(argument_vector, process_);
+  const int code = SpawnSetup(input.get(), output.write_end.get(), errors.write_end.get())
+                       .start(argument_vector, process_);
   if (code != 0) {
     process_ = -1;
     throw base::Error(base::ErrorKind::source_failed,

@@ -15,7 +15,7 @@ namespace holdfast::sources {
 /// SIGTERM first, SIGKILL after a grace.
 class CommandStream final : public StreamSource {
 public:
-  CommandStream(const std::vector<std::string>& arguments, std::string path);
+  CommandStream(const std::vector<std::string>& arguments, std::string path, const base::Fd& input);
   ~CommandStream() override;
   CommandStream(const CommandStream&) = delete;
   CommandStream& operator=(const CommandStream&) = delete;
@@ -25,7 +25,7 @@ public:
   void finish() override;
 
 private:
-  void start(const std::vector<std::string>& arguments);
+  void start(const std::vector<std::string>& arguments, const base::Fd& input);
   void await_exit(const std::stop_token& stopping);
   void pass_on_errors();
   void reap();

@@ -55,9 +55,9 @@ std::unique_ptr<StreamSource> open_fd_stream(int fd, const std::string& path) {
 }
 
 std::unique_ptr<StreamSource> open_command(const std::vector<std::string>& arguments,
-                                           const std::string& path) {
+                                           const std::string& path, base::Fd input) {
   require_absolute(path);
-  return std::make_unique<CommandStream>(arguments, path);
+  return std::make_unique<CommandStream>(arguments, path, input);
 }
 
 }  // namespace holdfast::sources

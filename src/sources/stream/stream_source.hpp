@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/fd.hpp"
 #include "sources/source.hpp"
 
 #include <memory>
@@ -12,9 +13,9 @@ namespace holdfast::sources {
 std::unique_ptr<StreamSource> open_fd_stream(int fd, const std::string& path);
 
 /// What a command prints. It is started with an argument vector, no shell; its standard error is
-/// passed on and its last lines kept for the message; its exit status decides. Errors:
-/// source_failed when it cannot start.
+/// passed on and its last lines kept for the message; its exit status decides. It reads from
+/// `input`, or nothing when that is no open descriptor. Errors: source_failed when it cannot start.
 std::unique_ptr<StreamSource> open_command(const std::vector<std::string>& arguments,
-                                           const std::string& path);
+                                           const std::string& path, base::Fd input = {});
 
 }  // namespace holdfast::sources

@@ -46,6 +46,20 @@ Error error_of(const std::function<void()>& work) {
 
 bool exists(pid_t process) { return ::kill(process, 0) == 0; }
 
+TEST(CommandStream, ReadsWhatItIsGiven) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  base::Fd read_end(ends[0]);
+  base::Fd write_end(ends[1]);
+  base::write_all(write_end.get(), base::as_bytes("given"), "pipe");
+  // Both ends would otherwise stay open in the command, and its input would have no end.
+  ASSERT_EQ(::fcntl(write_end.get(), F_SETFD, FD_CLOEXEC), 0);
+  const auto stream = open_command({"cat"}, "/stdin/x", std::move(read_end));
+  write_end.reset();
+  EXPECT_EQ(read_all(*stream), "given");
+  stream->finish();
+}
+
 TEST(FdStream, ReadsToTheEnd) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
