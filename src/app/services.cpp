@@ -136,8 +136,8 @@ std::vector<backup::BackupItem> AppServices::open_sources(const SourcePlan& plan
 }
 
 std::unique_ptr<sources::StreamSource> AppServices::open_command(
-    const std::vector<std::string>& arguments, const std::string& name) {
-  return sources::open_command(arguments, name);
+    const std::vector<std::string>& arguments, const std::string& name, base::Fd input) {
+  return sources::open_command(arguments, name, std::move(input));
 }
 
 }  // namespace holdfast::app

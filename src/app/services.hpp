@@ -19,7 +19,8 @@ public:
                                                StoreMode mode) override;
   std::vector<backup::BackupItem> open_sources(const cli::SourcePlan& plan) override;
   std::unique_ptr<sources::StreamSource> open_command(const std::vector<std::string>& arguments,
-                                                      const std::string& name) override;
+                                                      const std::string& name,
+                                                      base::Fd input) override;
 
 private:
   base::SystemClock clock_;

@@ -67,7 +67,7 @@ base::Secret from_command(const std::vector<std::string>& arguments, Services& s
                           const std::stop_token& stopping) {
   const auto name =
       fmt::format("what the passphrase command {} printed", base::printable(arguments.front()));
-  const auto stream = services.open_command(arguments, "/passphrase");
+  const auto stream = services.open_command(arguments, "/passphrase", {});
   auto secret =
       collect([&](base::MutableBytes into) { return stream->read(into, stopping); }, name);
   stream->finish();

@@ -2,6 +2,7 @@
 
 #include "backup/backup.hpp"
 #include "base/clock.hpp"
+#include "base/fd.hpp"
 #include "base/random.hpp"
 #include "cli/source_plan.hpp"
 #include "sources/source.hpp"
@@ -29,9 +30,9 @@ public:
   /// The plan's sources in its order. One that does not open becomes an item that fails when it is
   /// read, so that the others are still taken.
   virtual std::vector<backup::BackupItem> open_sources(const SourcePlan& plan) = 0;
-  /// What a command prints; `name` is for messages.
+  /// What a command prints that reads from `input`, or nothing; `name` is for messages.
   virtual std::unique_ptr<sources::StreamSource> open_command(
-      const std::vector<std::string>& arguments, const std::string& name) = 0;
+      const std::vector<std::string>& arguments, const std::string& name, base::Fd input) = 0;
 };
 
 }  // namespace holdfast::cli

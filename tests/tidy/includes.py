@@ -28,6 +28,7 @@ FOREIGN = (
     ("sqlite3.h", ("src/sources/sqlite/*",)),
     ("yaml-cpp/*", ("src/config/*",)),
     ("CLI/*", ("src/cli/*",)),
+    ("archive*.h", ("src/archive/*",)),
 )
 
 # Folders that compute and do no I/O, and the headers that would let them.
