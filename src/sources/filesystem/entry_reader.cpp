@@ -15,6 +15,7 @@
 #include <mutex>
 #include <optional>
 #include <sys/xattr.h>
+#include <vector>
 
 namespace holdfast::sources {
 namespace {
@@ -103,7 +104,7 @@ ItemProblem problem_of(std::string path, const base::Error& error) {
   return {std::move(path), error.kind(), error.what()};
 }
 
-EntryReader::EntryReader(std::uint64_t root_device) : devices_{root_device} {}
+EntryReader::EntryReader(std::uint64_t root_device) : root_device_(root_device) {}
 
 void EntryReader::fill_status(const struct stat& status, ListedEntry& listed) {
   Entry& entry = listed.entry;
@@ -126,14 +127,12 @@ void EntryReader::fill_status(const struct stat& status, ListedEntry& listed) {
                      static_cast<std::uint32_t>(status.st_nlink)};
 }
 
-/// The inode number; files of another device than the first get the number of that device into the
-/// upper bits, which inode numbers leave free.
-std::uint64_t EntryReader::hard_link_number(const struct stat& status) {
-  const std::unique_lock lock(mutex_);
-  auto at = std::find(devices_.begin(), devices_.end(), status.st_dev);
-  if (at == devices_.end()) at = devices_.insert(devices_.end(), status.st_dev);
-  const auto device_number = static_cast<std::uint64_t>(at - devices_.begin());
-  const std::uint64_t number = status.st_ino ^ (device_number << 48);
+/// The inode number; on other devices than the first mixed with the device. The same in every run,
+/// for entries of an earlier run and new ones stand in one snapshot.
+std::uint64_t EntryReader::hard_link_number(const struct stat& status) const {
+  constexpr std::uint64_t spread = 0x9e3779b97f4a7c15;  // odd: no two devices get one number
+  std::uint64_t number = status.st_ino;
+  if (status.st_dev != root_device_) number ^= status.st_dev * spread;
   return number == 0 ? ~std::uint64_t{0} : number;
 }
 

@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unordered_map>
 #include <unordered_set>
-#include <vector>
 
 namespace holdfast::sources {
 
@@ -37,7 +36,7 @@ public:
   void fill_details(const Place& place, ListedEntry& listed, const ProblemSink& problems);
 
 private:
-  std::uint64_t hard_link_number(const struct stat& status);
+  std::uint64_t hard_link_number(const struct stat& status) const;
   void fill_owner_names(Entry& entry);
   void fill_attributes(const Place& place, ListedEntry& listed);
   bool lacks_attributes(std::uint64_t device);
@@ -49,7 +48,7 @@ private:
   std::unordered_map<std::uint32_t, std::string> user_names_;
   std::unordered_map<std::uint32_t, std::string> group_names_;
   std::unordered_set<std::uint64_t> devices_without_attributes_;
-  std::vector<std::uint64_t> devices_;  // in the order they were met
+  const std::uint64_t root_device_;
 };
 
 }  // namespace holdfast::sources

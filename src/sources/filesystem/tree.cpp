@@ -17,10 +17,12 @@ namespace {
 
 constexpr std::uint64_t directory_flags = O_RDONLY | O_DIRECTORY | O_NONBLOCK;
 
-/// 0 when there is nothing: then opening it tells what is wrong.
+/// 0 when there is nothing: then opening it tells so.
 std::uint64_t device_of(const std::string& path) {
   struct stat status{};
-  return ::fstatat(AT_FDCWD, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 ? status.st_dev : 0;
+  if (::fstatat(AT_FDCWD, path.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return status.st_dev;
+  if (errno == ENOENT || errno == ENOTDIR) return 0;
+  throw base::system_error(errno, fmt::format("looking at {}", base::printable(path)));
 }
 
 /// Nothing when the path cannot be resolved.
