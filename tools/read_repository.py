@@ -280,13 +280,20 @@ class Chunks(Records):
         """The checksums of the sectors, offset and size of the directory."""
         size = self.size(pack_name(pack_id))
         need(PACK_HEADER + 40 < size <= PACK_MAX, "its size cannot be")
-        length = 8 * -(-(size - 40) // 65544) + 40
+        end = self.read(pack_name(pack_id), size - 40, 40)
+        at, directory, parity, version, groups = struct.unpack("<QIIHH", end[:20])
+        covered = at + directory
+        need(0 < covered <= size and parity <= size, "its trailer is damaged")
+        sectors = -(-covered // SECTOR) + parity // min(SECTOR, covered)
+        length = 8 * sectors + 40
+        need(length <= size, "its trailer is damaged")
         data = self.read(pack_name(pack_id), size - length, length)
         need(data[-8:] == b"HFPACKND" and checksum(data[:-16]) == data[-16:-8],
              "its trailer is damaged")
-        at, directory, parity, version = struct.unpack("<QIIH", data[-40:-22])
-        need(version == 1 and not parity, f"unsupported: trailer {version} with parity {parity}")
-        need(not any(data[-22:-16]) and at + directory == size - length, "its trailer does not fit")
+        need(version == 1, f"unsupported: trailer {version}")
+        between = PACK_HEADER + length + parity if groups else 0
+        need(not any(data[-20:-16]) and covered + between + length == size,
+             "its trailer does not fit")
         return split(data[:-40], 8), at, directory
 
     def read_directory(self, pack_id):

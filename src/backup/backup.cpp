@@ -78,6 +78,7 @@ private:
     if (request_.dry_run) return;
     repository::WriteOptions options;
     options.compression_level = request_.compression_level;
+    options.parity_percent = request_.parity_percent;
     options.on_pack_stored = [this](const base::PackId& pack) {
       const std::lock_guard lock(journal_mutex_);
       if (journal_) journal_->add_pack(pack);

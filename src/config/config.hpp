@@ -56,11 +56,14 @@ struct Store {
   std::string url;
 };
 
+inline constexpr unsigned parity_percent_max = 25;
+
 struct Config {
   std::string path;  // of the file, for messages
   std::optional<std::string> repository;
   std::optional<std::string> passphrase_file;
   std::vector<std::string> passphrase_command;  // arguments; no shell
+  std::optional<unsigned> parity_percent;       // in packs
   std::vector<Site> sites;                      // in the order of the file
   std::vector<Store> stores;
 

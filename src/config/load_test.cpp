@@ -45,6 +45,14 @@ std::string mistakes_of(const std::string& text) {
   return describe(parse_config(text, "/etc/h.yaml").mistakes, "h.yaml");
 }
 
+TEST(Config, parity_is_a_percentage) {
+  EXPECT_EQ(parse_config("parity: 10\n", "/etc/h.yaml").config.parity_percent, 10U);
+  EXPECT_EQ(parse_config("parity: 0\n", "/etc/h.yaml").config.parity_percent, 0U);
+  for (const auto* wrong : {"parity: 26\n", "parity: -1\n", "parity: many\n", "parity: 3.5\n"}) {
+    EXPECT_FALSE(parse_config(wrong, "/etc/h.yaml").mistakes.empty()) << wrong;
+  }
+}
+
 TEST(Config, ReadsTheSampleOfTheArchitecture) {
   const auto parsed = parse_config(sample, "/etc/holdfast/holdfast.yaml");
   ASSERT_EQ(describe(parsed.mistakes, "sample"), "");

@@ -6,10 +6,12 @@
 #include "base/secret.hpp"
 #include "crypto/aead.hpp"
 #include "crypto/keys.hpp"
+#include "pipeline/parity.hpp"
 #include "pipeline/segment.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 namespace holdfast::pipeline {
@@ -48,12 +50,18 @@ inline constexpr std::uint64_t pack_size_max = 1024ULL * 1024 * 1024;
 /// Builds the bytes of one pack, front to back; somebody else writes them.
 ///
 /// Layout:  header, segments in the order appended, padding (last pack of a session), sealed
-/// directory, trailer with
-///          a checksum per 64 KiB sector. docs/format/repository.md has every byte.
+///          directory; copies of header and trailer, parity; trailer with a checksum per 64 KiB
+///          sector. docs/format/repository.md has every byte.
+/// Memory:  the parity of a pack of the expected size (see ParityEncoder) and its directory.
 /// Threads: reserve_position and key() may be used under the caller's lock; one appender at a time.
 class PackBuilder {
 public:
-  PackBuilder(const PackWriteKeys& keys, PackKind kind, base::Random& random);
+  /// How much parity, and for which size: a pack of about twice that has less, or none.
+  struct Parity {
+    unsigned percent = parity_percent_default;
+    std::uint64_t size_expected = 32ULL * 1024 * 1024;
+  };
+  PackBuilder(const PackWriteKeys& keys, PackKind kind, base::Random& random, Parity parity);
   ~PackBuilder();
 
   const base::PackId& id() const;
@@ -98,22 +106,44 @@ PackHeader parse_pack_header(base::ByteView bytes);
 crypto::Aead open_pack_key(const PackHeader& header, const base::RepositoryId& repository,
                            const crypto::BoxKeyPair& epoch_pair);
 
-/// The end of a pack: where the directory is and the sector checksums.
+/// The end of a pack: where the directory is, the parity, and the checksums of all sectors.
 struct PackTrailer {
   std::uint64_t directory_offset = 0;
   std::uint32_t directory_size = 0;
-  std::vector<std::uint64_t> sector_checksums;  // over [0, directory_offset + directory_size)
+  ParityShape parity;                           // of [0, covered_size())
+  std::vector<std::uint64_t> sector_checksums;  // of what parity covers
+  std::vector<std::uint64_t> parity_checksums;  // of each parity sector
   std::uint64_t trailer_offset = 0;
+
+  /// The end of the directory. Copies of header and trailer follow when there is parity.
+  std::uint64_t covered_size() const { return directory_offset + directory_size; }
+  std::size_t size() const;
+  /// Where the parity sectors begin; they end at trailer_offset.
+  std::uint64_t parity_offset() const;
+  bool operator==(const PackTrailer&) const = default;
 };
-inline constexpr std::size_t sector_size = 64 * 1024;
-/// How many bytes at the end of a pack of `pack_size` hold the trailer. Errors: corrupt for an
-/// impossible size.
-std::size_t trailer_size_for(std::uint64_t pack_size);
-/// `tail` is the last trailer_size_for(pack_size) bytes. Errors: corrupt; unsupported for a future
-/// version.
+/// So many bytes at the end of a pack of `pack_size` hold the trailer, whatever parity it has.
+/// Errors: corrupt for an impossible size.
+std::size_t trailer_size_bound(std::uint64_t pack_size);
+/// `tail` ends where the pack does and has trailer_size_bound(pack_size) bytes at least.
+/// Errors: corrupt; unsupported for a future version.
 PackTrailer parse_pack_trailer(base::ByteView tail, std::uint64_t pack_size);
 /// The first eight bytes of the sector's BLAKE3: anybody can check a pack for damage without a key.
 std::uint64_t sector_checksum(base::ByteView sector);
+
+/// What could be made of a damaged pack without any key.
+struct MendedPack {
+  base::Bytes bytes;                   // of the size that the pack should have
+  std::optional<PackTrailer> trailer;  // nothing when both copies are damaged
+  std::size_t sectors_damaged = 0;     // parity sectors included
+  std::size_t sectors_mended = 0;
+  bool front_mended = false;              // the header came from its copy, or the trailer
+  std::vector<std::size_t> sectors_lost;  // data sectors that are not what was written
+};
+/// Mends `bytes` (all that is left of the pack called `id`, which had `pack_size` bytes) from its
+/// parity. Every sector that is not in sectors_lost is what the trailer says; without a trailer
+/// nothing is known. Never throws for damage.
+MendedPack mend_pack(base::Bytes bytes, const base::PackId& id, std::uint64_t pack_size);
 /// `sealed` is what stands at the trailer's directory offset. Errors: corrupt, wrong_key.
 PackDirectory open_pack_directory(const PackWriteKeys& keys, const PackHeader& header,
                                   base::ByteView sealed, std::uint64_t pack_size);

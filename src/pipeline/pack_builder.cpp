@@ -72,16 +72,22 @@ Bytes encode_directory(const std::vector<SegmentInPack>& segments) {
 }
 
 Bytes encode_trailer(const std::vector<std::uint64_t>& checksums, std::uint64_t directory_offset,
-                     std::size_t directory_size) {
+                     std::size_t directory_size, const ParityEncoder::Parity& parity) {
   Bytes trailer;
-  trailer.reserve(8 * checksums.size() + trailer_fixed_size);
+  trailer.reserve(8 * (checksums.size() + parity.shape.sectors()) + trailer_fixed_size);
   for (const auto checksum : checksums)
     base::put_le(trailer, checksum);
+  if (parity.shape.sectors() != 0) {
+    const auto size = parity.sectors.size() / parity.shape.sectors();
+    for (const auto checksum : checksums_of(parity.sectors, size))
+      base::put_le(trailer, checksum);
+  }
   base::put_le(trailer, directory_offset);
   base::put_le(trailer, static_cast<std::uint32_t>(directory_size));
-  base::put_le(trailer, std::uint32_t{0});  // parity
+  base::put_le(trailer, static_cast<std::uint32_t>(parity.sectors.size()));
   base::put_le(trailer, pack_version);
-  trailer.resize(trailer.size() + 6);
+  base::put_le(trailer, static_cast<std::uint16_t>(parity.shape.groups));
+  trailer.resize(trailer.size() + 4);
   base::put_le(trailer, sector_checksum(trailer));
   base::append(trailer, base::as_bytes(trailer_magic));
   return trailer;
@@ -100,14 +106,22 @@ bool are_consistent(const std::vector<ChunkInSegment>& chunks, std::uint32_t enc
 }  // namespace
 
 struct PackBuilder::State {
-  State(const PackWriteKeys& with, PackKind kind, base::Random& from)
-      : repository(with.repository), index_key(with.index_key.clone()), random(from) {
+  State(const PackWriteKeys& with, PackKind kind, base::Random& from, const Parity& wanted)
+      : repository(with.repository),
+        index_key(with.index_key.clone()),
+        random(from),
+        parity(wanted.percent, wanted.size_expected) {
     directory.pack = random.id<base::PackId>();
     directory.kind = kind;
     directory.epoch = with.epoch;
     write_header(with);
     directory.size = header.size();
-    sectors.update(header);
+    cover(header);
+  }
+
+  void cover(ByteView bytes) {
+    sectors.update(bytes);
+    parity.update(bytes);
   }
 
   void write_header(const PackWriteKeys& with) {
@@ -138,12 +152,14 @@ struct PackBuilder::State {
   std::array<std::byte, pack_header_size> header{};
   std::uint32_t positions_given = 0;
   SectorHasher sectors;
+  ParityEncoder parity;
   PackDirectory directory;
   bool finished = false;
 };
 
-PackBuilder::PackBuilder(const PackWriteKeys& keys, PackKind kind, base::Random& random)
-    : state_(std::make_unique<State>(keys, kind, random)) {}
+PackBuilder::PackBuilder(const PackWriteKeys& keys, PackKind kind, base::Random& random,
+                         Parity parity)
+    : state_(std::make_unique<State>(keys, kind, random, parity)) {}
 PackBuilder::~PackBuilder() = default;
 
 const base::PackId& PackBuilder::id() const { return state_->directory.pack; }
@@ -171,7 +187,7 @@ void PackBuilder::append(const SegmentContext& context, ByteView framed, std::ui
   HF_ASSERT(frame->encoded_size == encoded_size && are_consistent(chunks, encoded_size),
             "the chunks of a segment are what it holds");
   HF_ASSERT(directory.size + framed.size() <= pack_size_max, "packs are bounded by their caller");
-  state_->sectors.update(framed);
+  state_->cover(framed);
   directory.segments.push_back({directory.size, static_cast<std::uint32_t>(framed.size()),
                                 encoded_size, context.position, std::move(chunks)});
   directory.size += framed.size();
@@ -192,8 +208,16 @@ Bytes PackBuilder::finish(Padding padding) {
       directory_associated(state_->repository, directory.pack, directory.kind, directory.epoch),
       encode_directory(directory.segments), state_->random);
   base::append(tail, sealed);
-  state_->sectors.update(tail);
-  const Bytes trailer = encode_trailer(state_->sectors.finish(), directory_offset, sealed.size());
+  state_->cover(tail);
+  const auto parity = state_->parity.finish();
+  const Bytes trailer =
+      encode_trailer(state_->sectors.finish(), directory_offset, sealed.size(), parity);
+  if (parity.shape.sectors() != 0) {
+    // With the parity between them, no run of lost bytes that parity mends has both copies.
+    base::append(tail, state_->header);
+    base::append(tail, trailer);
+    base::append(tail, parity.sectors);
+  }
   base::append(tail, trailer);
   directory.size += tail.size();
   return tail;

@@ -36,10 +36,10 @@ TEST(PackGolden, version_1_is_read) {
   const auto header = parse_pack_header(bytes);
   EXPECT_EQ(header.pack.short_hex(), "5ac389a3");
   EXPECT_EQ(header.kind, PackKind::tree);
-  const auto tail = ByteView(bytes).last(trailer_size_for(bytes.size()));
+  const auto tail = ByteView(bytes).last(trailer_size_bound(bytes.size()));
   const auto trailer = parse_pack_trailer(tail, bytes.size());
   ASSERT_EQ(trailer.sector_checksums.size(), 1U);
-  EXPECT_EQ(sector_checksum(ByteView(bytes).first(trailer.trailer_offset)),
+  EXPECT_EQ(sector_checksum(ByteView(bytes).first(trailer.covered_size())),
             trailer.sector_checksums[0]);
   const auto sealed = ByteView(bytes).subspan(trailer.directory_offset, trailer.directory_size);
   const auto directory = open_pack_directory(keys, header, sealed, bytes.size());

@@ -3,6 +3,7 @@
 #include "base/little_endian.hpp"
 #include "crypto/blake3.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace holdfast::pipeline {
@@ -22,6 +23,13 @@ std::array<std::byte, 69> directory_associated(const base::RepositoryId& reposit
   base::store_le(data.data() + 64, static_cast<std::uint8_t>(kind));
   base::store_le(data.data() + 65, epoch);
   return data;
+}
+
+std::vector<std::uint64_t> checksums_of(base::ByteView bytes, std::size_t size) {
+  std::vector<std::uint64_t> checksums;
+  for (; !bytes.empty(); bytes = bytes.subspan(std::min(bytes.size(), size)))
+    checksums.push_back(sector_checksum(bytes.first(std::min(bytes.size(), size))));
+  return checksums;
 }
 
 std::uint64_t sector_checksum(base::ByteView sector) { return crypto::blake3(sector).prefix64(); }

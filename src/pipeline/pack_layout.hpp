@@ -34,9 +34,13 @@ static_assert(header_at::commitment + crypto::commitment_size == header_at::chec
 /// Offsets in the fixed part that ends the trailer; the sector checksums stand before it.
 namespace trailer_at {
 inline constexpr std::size_t directory_offset = 0, directory_size = 8, parity_size = 12,
-                             version = 16, zeros = 18, checksum = 24, magic = 32;
+                             version = 16, parity_groups = 18, zeros = 20, checksum = 24,
+                             magic = 32;
 }
 inline constexpr std::size_t trailer_fixed_size = 40;
+
+/// The checksums of all sectors of `bytes`, the last of which may be shorter than `size`.
+std::vector<std::uint64_t> checksums_of(base::ByteView bytes, std::size_t size);
 
 crypto::ObjectKey derive_pack_key(const base::Secret& secret, const base::PackId& pack,
                                   const base::RepositoryId& repository);

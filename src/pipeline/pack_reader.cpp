@@ -88,49 +88,82 @@ crypto::Aead open_pack_key(const PackHeader& header, const base::RepositoryId& r
   return crypto::Aead(derived.key.view());
 }
 
-std::size_t trailer_size_for(std::uint64_t pack_size) {
-  constexpr std::uint64_t smallest = pack_header_size + crypto::box_overhead + trailer_fixed_size;
-  if (pack_size < smallest || pack_size > pack_size_max) fail_corrupt("it has an impossible size");
-  const std::uint64_t sectors_and_checksums = pack_size - trailer_fixed_size;
-  const std::uint64_t per_sector = sector_size + sizeof(std::uint64_t);
-  const std::uint64_t sectors = (sectors_and_checksums + per_sector - 1) / per_sector;
-  const std::uint64_t covered = sectors_and_checksums - sectors * sizeof(std::uint64_t);
-  // A last sector of 0 bytes or less: no pack has this size.
-  if (covered <= (sectors - 1) * sector_size) fail_corrupt("it has an impossible size");
-  return static_cast<std::size_t>(pack_size - covered);
+std::size_t PackTrailer::size() const {
+  return 8 * (sector_checksums.size() + parity_checksums.size()) + trailer_fixed_size;
 }
 
+std::uint64_t PackTrailer::parity_offset() const {
+  return parity.sectors() == 0 ? trailer_offset : covered_size() + pack_header_size + size();
+}
+
+std::size_t trailer_size_bound(std::uint64_t pack_size) {
+  constexpr std::uint64_t smallest = pack_header_size + crypto::box_overhead + trailer_fixed_size;
+  if (pack_size < smallest || pack_size > pack_size_max) fail_corrupt("it has an impossible size");
+  // Every sector is whole but the last, unless there is only one.
+  const auto sectors = std::max<std::uint64_t>(pack_size / sector_size + 2, parity_rows_max + 1);
+  return static_cast<std::size_t>(
+      std::min(pack_size, sectors * sizeof(std::uint64_t) + trailer_fixed_size));
+}
+
+namespace {
+
+/// Takes the parity's shape and the place of everything; false when they do not add up.
+bool take_layout(PackTrailer& trailer, ByteView fixed, std::uint64_t pack_size) {
+  trailer.directory_offset = load_le<std::uint64_t>(fixed.data() + trailer_at::directory_offset);
+  trailer.directory_size = load_le<std::uint32_t>(fixed.data() + trailer_at::directory_size);
+  if (trailer.directory_offset < pack_header_size || trailer.directory_offset > pack_size ||
+      trailer.directory_size > pack_size - trailer.directory_offset) {
+    return false;
+  }
+  const auto covered = trailer.covered_size();
+  const auto sectors = static_cast<std::size_t>((covered + sector_size - 1) / sector_size);
+  const auto parity_size = load_le<std::uint32_t>(fixed.data() + trailer_at::parity_size);
+  const auto groups = load_le<std::uint16_t>(fixed.data() + trailer_at::parity_groups);
+  const auto per_row = std::uint64_t{groups} * parity_sector_size(covered);
+  if ((groups == 0) != (parity_size == 0)) return false;
+  if (groups != 0) {
+    if (parity_size % per_row != 0 || parity_size / per_row > parity_rows_max) return false;
+    trailer.parity = {groups, static_cast<std::uint32_t>(parity_size / per_row)};
+  }
+  if (!is_possible(trailer.parity, sectors)) return false;
+  const auto size = 8 * (sectors + trailer.parity.sectors()) + trailer_fixed_size;
+  const auto between = parity_size == 0 ? 0 : pack_header_size + size + parity_size;
+  if (covered + between + size != pack_size) return false;
+  trailer.trailer_offset = pack_size - size;
+  trailer.sector_checksums.resize(sectors);
+  trailer.parity_checksums.resize(trailer.parity.sectors());
+  return true;
+}
+
+}  // namespace
+
 PackTrailer parse_pack_trailer(ByteView tail, std::uint64_t pack_size) {
-  if (tail.size() != trailer_size_for(pack_size)) fail_corrupt("the trailer is cut off");
+  if (tail.size() < trailer_size_bound(pack_size)) fail_corrupt("the trailer is cut off");
   const auto fixed = tail.last(trailer_fixed_size);
   if (!begins_with(fixed.subspan(trailer_at::magic), trailer_magic)) {
     fail_corrupt("it does not end with the trailer magic");
   }
+  PackTrailer trailer;
+  if (!take_layout(trailer, fixed, pack_size) || trailer.size() > tail.size()) {
+    fail_corrupt("its parts are not where the trailer says");
+  }
+  const auto whole = tail.last(trailer.size());
   const auto checksum =
-      sector_checksum(tail.first(tail.size() - trailer_fixed_size + trailer_at::checksum));
+      sector_checksum(whole.first(whole.size() - trailer_fixed_size + trailer_at::checksum));
   if (load_le<std::uint64_t>(fixed.data() + trailer_at::checksum) != checksum) {
     fail_corrupt("the trailer's checksum differs");
   }
   const auto version = load_le<std::uint16_t>(fixed.data() + trailer_at::version);
   if (version != pack_version) fail_unsupported("trailer version", version);
-  const auto parity_size = load_le<std::uint32_t>(fixed.data() + trailer_at::parity_size);
-  if (parity_size != 0) fail_unsupported("parity of size", parity_size);
   if (!are_zeros(fixed.subspan(trailer_at::zeros, trailer_at::checksum - trailer_at::zeros))) {
     fail_corrupt("the trailer's reserve is not zero");
   }
-
-  PackTrailer trailer;
-  trailer.trailer_offset = pack_size - tail.size();
-  trailer.directory_offset = load_le<std::uint64_t>(fixed.data() + trailer_at::directory_offset);
-  trailer.directory_size = load_le<std::uint32_t>(fixed.data() + trailer_at::directory_size);
-  if (trailer.directory_offset < pack_header_size ||
-      trailer.directory_offset > trailer.trailer_offset ||
-      trailer.directory_size != trailer.trailer_offset - trailer.directory_offset) {
-    fail_corrupt("the directory is not where the trailer says");
+  const auto data_size = 8 * trailer.sector_checksums.size();
+  std::memcpy(trailer.sector_checksums.data(), whole.data(), data_size);
+  if (!trailer.parity_checksums.empty()) {
+    std::memcpy(trailer.parity_checksums.data(), whole.data() + data_size,
+                8 * trailer.parity_checksums.size());
   }
-  const auto checksums = tail.first(tail.size() - trailer_fixed_size);
-  trailer.sector_checksums.resize(checksums.size() / sizeof(std::uint64_t));
-  std::memcpy(trailer.sector_checksums.data(), checksums.data(), checksums.size());
   return trailer;
 }
 

@@ -1,6 +1,9 @@
 #include "pipeline/pack_testing.hpp"
 
 #include "base/error.hpp"
+#include "pack_layout.hpp"
+
+#include <algorithm>
 
 namespace holdfast::pipeline {
 
@@ -20,9 +23,9 @@ PackWriteKeys TestKeys::write_keys() const {
 }
 
 TestPack write_test_pack(const TestKeys& keys, PackKind kind, std::size_t segment_count,
-                         PackBuilder::Padding padding) {
+                         PackBuilder::Padding padding, PackBuilder::Parity parity) {
   base::SeededRandom random(segment_count);
-  PackBuilder builder(keys.write_keys(), kind, random);
+  PackBuilder builder(keys.write_keys(), kind, random, parity);
   auto key = builder.cipher();
   SegmentCodec codec;
   TestPack pack;
@@ -47,7 +50,7 @@ TestPack write_test_pack(const TestKeys& keys, PackKind kind, std::size_t segmen
 }
 
 PackTrailer read_trailer(ByteView pack) {
-  return parse_pack_trailer(pack.last(trailer_size_for(pack.size())), pack.size());
+  return parse_pack_trailer(pack.last(trailer_size_bound(pack.size())), pack.size());
 }
 
 PackDirectory read_directory(const TestKeys& keys, ByteView pack) {
@@ -77,12 +80,9 @@ std::vector<Bytes> read_chunks(const TestKeys& keys, ByteView pack) {
 
 std::vector<std::size_t> damaged_sectors(ByteView pack, const PackTrailer& trailer) {
   std::vector<std::size_t> damaged;
-  for (std::size_t i = 0; i < trailer.sector_checksums.size(); ++i) {
-    const auto start = i * sector_size;
-    const auto size = std::min<std::size_t>(sector_size, trailer.trailer_offset - start);
-    if (sector_checksum(pack.subspan(start, size)) != trailer.sector_checksums[i]) {
-      damaged.push_back(i);
-    }
+  const auto found = checksums_of(pack.first(trailer.covered_size()), sector_size);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i] != trailer.sector_checksums[i]) damaged.push_back(i);
   }
   return damaged;
 }
@@ -91,6 +91,17 @@ void check_pack(const TestKeys& keys, ByteView pack) {
   const auto trailer = read_trailer(pack);
   if (!damaged_sectors(pack, trailer).empty()) {
     throw base::Error(base::ErrorKind::corrupt, "a sector is damaged");
+  }
+  if (trailer.parity.sectors() != 0) {
+    const auto parity =
+        pack.subspan(trailer.parity_offset(), trailer.trailer_offset - trailer.parity_offset());
+    const auto copies = pack.subspan(trailer.covered_size(), pack_header_size + trailer.size());
+    if (checksums_of(parity, parity.size() / trailer.parity.sectors()) !=
+            trailer.parity_checksums ||
+        !std::ranges::equal(copies.first(pack_header_size), pack.first(pack_header_size)) ||
+        !std::ranges::equal(copies.subspan(pack_header_size), pack.last(trailer.size()))) {
+      throw base::Error(base::ErrorKind::corrupt, "the parity or a copy is damaged");
+    }
   }
   read_chunks(keys, pack);
 }

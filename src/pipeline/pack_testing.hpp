@@ -27,7 +27,7 @@ struct TestPack {
 
 /// `segment_count` segments of one to three chunks, half of them compressible.
 TestPack write_test_pack(const TestKeys& keys, PackKind kind, std::size_t segment_count,
-                         PackBuilder::Padding padding);
+                         PackBuilder::Padding padding, PackBuilder::Parity parity = {});
 PackTrailer read_trailer(base::ByteView pack);
 PackDirectory read_directory(const TestKeys& keys, base::ByteView pack);
 /// Every chunk in the order of the directory.

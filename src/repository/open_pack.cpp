@@ -11,8 +11,9 @@ using base::Error;
 using base::ErrorKind;
 
 OpenPack::OpenPack(storage::Backend& backend, const pipeline::PackWriteKeys& keys,
-                   pipeline::PackKind kind, base::Random& random)
-    : backend_(backend), builder_(keys, kind, random), reserved_size_(builder_.size()) {}
+                   pipeline::PackKind kind, base::Random& random,
+                   pipeline::PackBuilder::Parity parity)
+    : backend_(backend), builder_(keys, kind, random, parity), reserved_size_(builder_.size()) {}
 
 pipeline::SegmentContext OpenPack::enter(std::uint64_t stored_size) {
   HF_ASSERT(!retired_, "a retired pack gives out no places");

@@ -21,7 +21,7 @@ namespace holdfast::repository {
 class OpenPack {
 public:
   OpenPack(storage::Backend& backend, const pipeline::PackWriteKeys& keys, pipeline::PackKind kind,
-           base::Random& random);
+           base::Random& random, pipeline::PackBuilder::Parity parity);
 
   // Under the lock of whoever hands out places:
 

@@ -13,7 +13,8 @@ PackHeaders::Header PackHeaders::get(const PackInfo& pack) {
       return found->second.header;
     }
   }
-  auto header = std::make_shared<const pipeline::PackHeader>(read_pack_header(backend_, pack.id));
+  auto header =
+      std::make_shared<const pipeline::PackHeader>(read_any_pack_header(backend_, pack.id));
   expect_header_of(*header, pack);
   const std::lock_guard lock(mutex_);
   if (headers_.contains(pack.id)) return header;  // another thread was first

@@ -23,7 +23,8 @@ struct PackToRead {
   pipeline::PackDirectory directory;
 };
 
-/// Some segments of a pack that stand together, and the sectors they touch.
+/// Some segments of a pack that stand together, and the sectors they touch; or, without segments,
+/// what stands behind the directory.
 struct PackPiece {
   std::shared_ptr<const PackToRead> pack;  // shared by the threads that read its pieces
   std::size_t first_segment = 0;
@@ -50,6 +51,7 @@ private:
   void load_directory(PackToRead& opened);
   bool fetch(const PackPiece& piece);
   void verify_sectors(const PackPiece& piece);
+  void verify_parity(const PackPiece& piece);
   std::uint64_t verify_segment(const PackPiece& piece, const pipeline::SegmentInPack& segment);
 
   Repository& repository_;

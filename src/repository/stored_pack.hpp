@@ -12,6 +12,9 @@
 namespace holdfast::repository {
 
 pipeline::PackHeader read_pack_header(storage::Backend& backend, const base::PackId& id);
+/// Also from its copy behind the directory, when the first one is damaged: what is stored can still
+/// be restored then.
+pipeline::PackHeader read_any_pack_header(storage::Backend& backend, const base::PackId& id);
 pipeline::PackTrailer read_pack_trailer(storage::Backend& backend, const base::PackId& id,
                                         std::uint64_t size);
 pipeline::PackDirectory read_pack_directory(storage::Backend& backend,

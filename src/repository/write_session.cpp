@@ -151,7 +151,9 @@ std::shared_ptr<OpenPack> WriteSession::State::choose_pack(PackKind kind) {
   auto& random = repository.environment().random;
   const auto choice = random.below(wanted);
   if (choice < packs.size()) return packs[choice];
-  packs.push_back(std::make_shared<OpenPack>(repository.backend(), keys, kind, random));
+  packs.push_back(std::make_shared<OpenPack>(
+      repository.backend(), keys, kind, random,
+      PackBuilder::Parity{options.parity_percent, options.pack_size_target}));
   return packs.back();
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "pipeline/parity.hpp"
 #include "pipeline/segment.hpp"
 #include "repository/chunk_io.hpp"
 #include "repository/repository.hpp"
@@ -16,6 +17,8 @@ namespace holdfast::repository {
 struct WriteOptions {
   int compression_level = 3;
   std::uint64_t pack_size_target = 32ULL * 1024 * 1024;
+  /// Reed-Solomon parity in each pack, in percent of it; 0 to pipeline::parity_percent_max.
+  unsigned parity_percent = pipeline::parity_percent_default;
   /// Open data packs at most; segments are spread over them at random. The first pack_size_target
   /// bytes go to one.
   std::size_t open_packs_max = 3;

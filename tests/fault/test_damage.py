@@ -32,7 +32,7 @@ FRAME = (("magic", 4), ("position", 4), ("box size", 4), ("encoded size", 4), ("
          ("zero", 7))
 ENVELOPE = (("magic", 8), ("version", 4), ("features", 8), ("length", 4))
 TRAILER_END = (("directory offset", 8), ("directory size", 4), ("parity size", 4), ("version", 2),
-               ("zero", 6), ("checksum", 8), ("magic", 8))
+               ("parity groups", 2), ("zero", 4), ("checksum", 8), ("magic", 8))
 BOX_HEAD = (("salt", 32), ("commitment", 32))
 SECTOR = 64 * 1024
 
@@ -53,15 +53,21 @@ def regions_of_pack(content):
         yield Region("box", at + 24, at + 24 + box_size - 16)
         yield Region("tag", at + 24 + box_size - 16, at + 24 + box_size)
         at += 24 + box_size
-    sectors = -(-(len(content) - 40) // (SECTOR + 8))
-    trailer = len(content) - 40 - 8 * sectors
-    directory = struct.unpack_from("<Q", content, trailer + 8 * sectors)[0]
+    fixed = len(content) - 40
+    directory, size, parity = struct.unpack_from("<QII", content, fixed)
+    covered = directory + size
+    sectors = -(-covered // SECTOR) + parity // min(SECTOR, covered)
+    trailer = fixed - 8 * sectors
     if at < directory:
         yield Region("padding", at, directory)
     yield from fields("directory", directory, BOX_HEAD)
-    yield Region("directory text", directory + 64, trailer)
-    yield Region("sector checksums", trailer, trailer + 8 * sectors)
-    yield from fields("trailer", trailer + 8 * sectors, TRAILER_END)
+    yield Region("directory text", directory + 64, covered)
+    if parity > 0:
+        yield Region("copy of the header", covered, covered + 192)
+        yield Region("copy of the trailer", covered + 192, trailer - parity)
+        yield Region("parity", trailer - parity, trailer)
+    yield Region("sector checksums", trailer, fixed)
+    yield from fields("trailer", fixed, TRAILER_END)
 
 
 def regions_of_record(content):

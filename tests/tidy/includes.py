@@ -22,6 +22,7 @@ FOREIGN = (
     ("openssl/*", ("src/crypto/*",)),
     ("sodium*", ("src/crypto/*", "src/base/secret.cpp")),
     ("immintrin.h", ("src/crypto/*", "src/pipeline/*")),
+    ("isa-l/*", ("src/pipeline/*",)),
     ("zstd*.h", ("src/pipeline/*", "src/repository/*")),
     ("xxhash.h", ("src/pipeline/*", "src/repository/*", "src/backup/*")),
     ("google/protobuf/*", TESTS),

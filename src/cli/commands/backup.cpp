@@ -45,6 +45,8 @@ public:
     arguments.flag("--full", full_, "read every file again, also unchanged ones");
     arguments.flag("-n,--dry-run", dry_run_, "read and count, store nothing");
     arguments.count("--compression-level", level_, "zstd level, 1 to 19 (default: 3)");
+    arguments.count("--parity", parity_,
+                    "percent of parity in packs, 0 to 25 (default: the configuration's, or 3)");
     arguments.count("--threads", threads_, "at most so many (default: as many as cores)");
     arguments.group("");
   }
@@ -74,6 +76,10 @@ private:
     if (level_ && (*level_ == 0 || *level_ > compression_level_max)) {
       throw Error(ErrorKind::invalid_input,
                   fmt::format("--compression-level must be 1 to {}", compression_level_max));
+    }
+    if (parity_ && *parity_ > pipeline::parity_percent_max) {
+      throw Error(ErrorKind::invalid_input,
+                  fmt::format("--parity must be at most {}", pipeline::parity_percent_max));
     }
     if (threads_ && *threads_ > threads_max) {
       throw Error(ErrorKind::invalid_input,
@@ -114,12 +120,20 @@ private:
     request.tool_version = session.environment().version;
     request.kind = full_ ? repository::SnapshotKind::full : repository::SnapshotKind::incremental;
     request.compression_level = static_cast<int>(level_.value_or(3));
+    request.parity_percent = parity_percent(session);
     request.threads = threads_.value_or(0);
     request.dry_run = dry_run_;
     const auto result =
         backup::run_backup(repository, std::move(request), session.progress(), session.stopping());
     report_backup(session.console(), result, dry_run_);
     return result.snapshot.partial() ? base::exit_partial : base::exit_done;
+  }
+
+  unsigned parity_percent(Session& session) const {
+    if (parity_) return *parity_;
+    const auto* config = session.config();
+    return config == nullptr ? pipeline::parity_percent_default
+                             : config->parity_percent.value_or(pipeline::parity_percent_default);
   }
 
   static void leave_out_own_files(Session& session, SourcePlan& plan) {
@@ -137,6 +151,7 @@ private:
   bool full_ = false;
   bool dry_run_ = false;
   std::optional<std::uint32_t> level_;
+  std::optional<std::uint32_t> parity_;
   std::optional<std::uint32_t> threads_;
 };
 
