@@ -277,7 +277,7 @@ class Chunks(Records):
             try_to(pack_name(pack_id), self.read_directory, pack_id)
 
     def trailer(self, pack_id):
-        """The checksums of the sectors, offset and size of the directory."""
+        """The checksums of all sectors, offset and size of the directory, size of the parity."""
         size = self.size(pack_name(pack_id))
         need(PACK_HEADER + 40 < size <= PACK_MAX, "its size cannot be")
         end = self.read(pack_name(pack_id), size - 40, 40)
@@ -294,10 +294,10 @@ class Chunks(Records):
         between = PACK_HEADER + length + parity if groups else 0
         need(not any(data[-20:-16]) and covered + between + length == size,
              "its trailer does not fit")
-        return split(data[:-40], 8), at, directory
+        return split(data[:-40], 8), at, directory, parity
 
     def read_directory(self, pack_id):
-        _, at, length = self.trailer(pack_id)
+        _, at, length, _ = self.trailer(pack_id)
         box = self.read(pack_name(pack_id), at, length)
         text = Cursor(open_small_box(self.keys.index_key, b"holdfast/v1/directory", box,
                                      self.header(pack_id)[1]))
@@ -312,11 +312,15 @@ class Chunks(Records):
         need(offset <= at, "its segments overlap the directory")
 
     def check_sectors(self, pack_id):
-        sums, at, length = self.trailer(pack_id)
-        data = self.read(pack_name(pack_id), 0, at + length, PACK_MAX)
-        for number, hash in enumerate(blake3([data[start:start + SECTOR]
-                                              for start in range(0, len(data), SECTOR)])):
+        sums, at, length, parity = self.trailer(pack_id)
+        data = self.read(pack_name(pack_id), 0, self.size(pack_name(pack_id)), PACK_MAX)
+        covered, end = at + length, len(data) - 8 * len(sums) - 40
+        sectors = [data[start:min(start + SECTOR, covered)] for start in range(0, covered, SECTOR)]
+        sectors += split(data[end - parity:end], min(SECTOR, covered))
+        for number, hash in enumerate(blake3(sectors)):
             need(hash[:8] == sums[number], f"sector {number} is damaged")
+        need(not parity or data[covered:end - parity] == data[:PACK_HEADER] + data[end:],
+             "the copy of its header or trailer is damaged")
 
     def check(self):
         """Reads every pack and opens every segment that index or directories name."""
