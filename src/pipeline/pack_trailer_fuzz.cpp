@@ -51,8 +51,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                     std::min<std::size_t>(static_cast<std::size_t>(pack_size), tail.size()));
   base::append(whole, tail);
   const auto end = whole.size() - pipeline::trailer_fixed_size + pipeline::trailer_at::checksum;
-  for (std::size_t size = 0; size <= end && size <= 8 * 200; size += 8) {
-    const auto covered = base::ByteView(whole).subspan(end - size, size);
+  for (std::size_t count = 0; count <= end && count <= 8 * 200; count += 8) {
+    const auto covered = base::ByteView(whole).subspan(end - count, count);
     base::store_le(whole.data() + end, pipeline::sector_checksum(covered));
     parse(whole, pack_size);
   }
