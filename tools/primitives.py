@@ -74,6 +74,9 @@ def open_small_box(secret, label, box, associated):
 def open_sealed_secret(private_key, sealed):
     return nacl.public.SealedBox(nacl.public.PrivateKey(private_key)).decrypt(sealed)
 
+def public_key_of(private_key):
+    return nacl.public.PrivateKey(private_key).public_key.encode()
+
 def verify(public_key, signature, text):
     Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text)
 

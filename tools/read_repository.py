@@ -21,7 +21,7 @@ from collections import OrderedDict
 import argon2.low_level
 from primitives import (Cursor, Damaged, WRONG, WrongKey, blake3, checksum, decode, hkdf, need,
                         object_key, open_aes, open_envelope, open_sealed_secret, open_small_box,
-                        open_zstd, split, verify, zigzag)
+                        open_zstd, public_key_of, split, verify, zigzag)
 
 SECTOR, PACK_HEADER, PACK_MAX, FRAME = 64 * 1024, 192, 1 << 30, 24
 SEGMENT_MAX, ENCODED_MAX, OBJECT_MAX = 16 << 20, 16_809_988, 16 << 20
@@ -60,6 +60,8 @@ class Records:
         self.keys = self.open_slots(passphrase)
         need(self.keys.owner_signing_key == self.owner, "format: another owner than in the slot")
         self.private_keys = {epoch.number: epoch.private_key for epoch in self.keys.epochs}
+        for name in self.names("epochs"):
+            try_to(f"epochs/{name}", self.read_epoch, name)
 
     def names(self, prefix):
         folder = self.root / prefix
@@ -101,7 +103,7 @@ class Records:
         slot = decode("KeySlot", open_envelope(data, b"HFKEYSLT")[0])
         header = decode("KeySlotHeader", slot.header)
         need(header.repository_id == self.id, "it is of another repository")
-        if header.wrapping != 1:
+        if header.kind != 1:
             raise WrongKey("it is not for a passphrase")
         need(1 <= header.passes <= 64 and 8192 <= header.memory_bytes <= 4 << 30
              and len(header.salt) == 16, "its costs are out of bounds")
@@ -110,8 +112,33 @@ class Records:
             memory_cost=header.memory_bytes // 1024, type=argon2.low_level.Type.ID, version=19)
         text = open_small_box(key, b"holdfast key slot", slot.box, slot.header)
         bundle = decode("KeyBundle", text)
-        need(bundle.role == header.role, "the roles of header and bundle differ")
+        need(bundle.certificate == header.certificate, "header and bundle differ")
+        self.check_certificate(bundle.certificate, bundle.owner_signing_key)
         return bundle
+
+    def check_certificate(self, certificate, owner):
+        need(len(certificate) == 129, "a certificate has another size")
+        verify(owner, certificate[65:], b"holdfast certificate" + self.id + certificate[:65])
+
+    def check_writer(self, record, roles):
+        """The owner wrote it, or somebody whom the owner gave one of the roles."""
+        if record.writer != self.owner or record.certificate:
+            self.check_certificate(record.certificate, self.owner)
+            need(record.certificate[1:33] == record.writer, "it is certified for another writer")
+            need(record.certificate[0] in roles, "its writer has no right to write it")
+
+    def read_epoch(self, name):
+        body, _ = open_envelope(self.read(f"epochs/{name}"), b"HFEPOCH\n")
+        verify(self.owner, body[:64], b"holdfast epoch" + body[64:])
+        epoch = decode("EpochRecord", body[64:])
+        need(epoch.repository_id == self.id and re.fullmatch(r"(\d{4})\.[123]", name)
+             and int(name[:4]) == epoch.number >= 2, "it is not the epoch of its name")
+        own = public_key_of(self.keys.grant_key)
+        for grant in epoch.grants:
+            if grant.grant_key == own and not self.private_keys.get(epoch.number):
+                key = open_sealed_secret(self.keys.grant_key, grant.sealed)
+                need(public_key_of(key) == epoch.public_key, "it grants another key")
+                self.private_keys[epoch.number] = key
 
     def records(self, folder, kind, magic, word):
         """All records of a folder that can be read: id -> message."""
@@ -126,6 +153,7 @@ class Records:
             record = decode(kind, signed[64:])
             text = f"holdfast signed {word}".encode() + self.id + signed[64:]
             verify(record.writer, signed[:64], text)
+            self.check_writer(record, {1, 2, 3} if kind == "Snapshot" else {1, 4})
             records[bytes.fromhex(name)] = record
         for name in self.names(folder):
             try_to(f"{folder}/{name}", read, name)

@@ -46,6 +46,7 @@ cli::Environment read_environment(const std::string& version) {
   environment.colours_allowed = !variable("NO_COLOR") && variable("TERM") != "dumb";
   environment.repository = variable("HOLDFAST_REPO");
   environment.passphrase_file = variable("HOLDFAST_PASSPHRASE_FILE");
+  environment.key_file = variable("HOLDFAST_KEY_FILE");
   environment.cache_directory = variable("HOLDFAST_CACHE_DIR");
   environment.config = variable("HOLDFAST_CONFIG");
   environment.xdg_cache_home = variable("XDG_CACHE_HOME");

@@ -239,6 +239,7 @@ private:
 
 BackupResult run_backup(repository::Repository& repository, BackupRequest request,
                         base::ProgressObserver& progress, std::stop_token stopping) {
+  repository.keys().require(repository::Ability::back_up);
   return Run(repository, std::move(request), progress, std::move(stopping)).run();
 }
 

@@ -50,8 +50,10 @@ struct BackupResult {
 ///
 /// What is unchanged since this machine's last run for the site is recognised by (size, mtime,
 /// ctime, inode) and not opened.
-/// Errors:  Cancelled when `stopping`: what was sealed by then is found again by the next run.
-///          Otherwise the store's and keys'.
+/// Nothing is read from the repository but records and the index: a key that cannot read contents
+/// backs up as well as one that can.
+/// Errors:  access_denied for a role that does not back up. Cancelled when `stopping`: what was
+///          sealed by then is found again by the next run. Otherwise the store's and keys'.
 /// Threads: starts its own and joins them.
 BackupResult run_backup(repository::Repository& repository, BackupRequest request,
                         base::ProgressObserver& progress, std::stop_token stopping);

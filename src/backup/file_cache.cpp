@@ -13,7 +13,7 @@
 namespace holdfast::backup {
 namespace {
 
-constexpr std::uint32_t record_magic = 0x31444648;  // "HFD1"
+constexpr std::uint32_t record_magic = 0x32444648;  // "HFD2"
 constexpr std::uint64_t root_magic = 0x31544f4f52464855ULL;
 constexpr std::size_t root_size_max = 64ULL * 1024 * 1024;
 constexpr std::size_t write_size = 1024UL * 1024;
@@ -48,6 +48,11 @@ base::ByteView CachedDirectory::node(std::size_t i) const {
   const auto ends = tree_end + 3 * count_ * 8;
   const auto begin = i == 0 ? 0 : word(ends + (i - 1) * 8);
   return record_.subspan(ends + count_ * 8 + begin, word(ends + i * 8) - begin);
+}
+
+base::ByteView CachedDirectory::overlay() const {
+  const auto nodes = tree_end + 4 * count_ * 8;
+  return record_.subspan(nodes + (count_ == 0 ? 0 : word(nodes - 8)));
 }
 
 FileCache::FileCache(const std::string& directory, const std::string& site)
@@ -142,17 +147,19 @@ void FileCache::start_new_file() {
 }
 
 std::uint64_t FileCache::add_directory(const base::ChunkId& tree,
-                                       std::span<const CacheEntry> entries) {
+                                       std::span<const CacheEntry> entries,
+                                       base::ByteView overlay) {
   if (!lock_) return 0;
   start_new_file();
   base::Bytes record;
   std::uint64_t node_bytes = 0;
   for (const auto& entry : entries)
     node_bytes += entry.node.size();
-  record.reserve(CachedDirectory::tree_end + entries.size() * 32 + node_bytes);
+  const auto size = CachedDirectory::tree_end + entries.size() * 32 + node_bytes + overlay.size();
+  record.reserve(size);
   base::put_le(record, record_magic);
   base::put_le(record, static_cast<std::uint32_t>(entries.size()));
-  base::put_le(record, CachedDirectory::tree_end + entries.size() * 32 + node_bytes);
+  base::put_le(record, std::uint64_t{size});
   base::put_le(record, std::uint64_t{0});
   base::append(record, tree.view());
   for (const auto& entry : entries)
@@ -166,6 +173,7 @@ std::uint64_t FileCache::add_directory(const base::ChunkId& tree,
     base::put_le(record, node_end += entry.node.size());
   for (const auto& entry : entries)
     base::append(record, entry.node);
+  base::append(record, overlay);
   base::store_le(record.data() + 16,
                  checksum_of(base::ByteView(record).subspan(CachedDirectory::header_size)));
   const auto offset = end_ + pending_.size();
@@ -188,7 +196,7 @@ std::uint64_t FileCache::keep_directory(const CachedDirectory& directory,
   }
   for (std::size_t i = 0; i < entries.size(); ++i)
     entries[i] = {directory.fingerprint(i), directory.name_key(i), children[i], directory.node(i)};
-  return add_directory(directory.tree(), entries);
+  return add_directory(directory.tree(), entries, directory.overlay());
 }
 
 void FileCache::flush() {

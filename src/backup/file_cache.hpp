@@ -18,8 +18,7 @@ namespace holdfast::backup {
 /// One directory as the last run saw it; a view into the mapped cache.
 ///
 /// Shape: `count()` entries in name order, each with its fingerprint, name key, encoded node and,
-/// for a directory, where the
-///        record of that directory is (0: none).
+///        for a directory, where the record of that directory is (0: none).
 class CachedDirectory {
 public:
   CachedDirectory(base::ByteView record, std::uint64_t offset);
@@ -31,6 +30,8 @@ public:
   std::uint64_t name_key(std::size_t i) const { return word(tree_end + (count_ + i) * 8); }
   std::uint64_t child(std::size_t i) const { return word(tree_end + (2 * count_ + i) * 8); }
   base::ByteView node(std::size_t i) const;
+  /// What was remembered with it about the tree that it stands on; empty when that is itself.
+  base::ByteView overlay() const;
 
   /// header: u32 magic, u32 count, u64 record size, u64 checksum of what follows; then the tree id.
   static constexpr std::size_t header_size = 24;
@@ -87,7 +88,8 @@ public:
   std::optional<CachedDirectory> directory(std::uint64_t offset) const;
 
   /// Appends a record, returns its offset.
-  std::uint64_t add_directory(const base::ChunkId& tree, std::span<const CacheEntry> entries);
+  std::uint64_t add_directory(const base::ChunkId& tree, std::span<const CacheEntry> entries,
+                              base::ByteView overlay = {});
   /// The offset of an unchanged directory in the cache that this run leaves: itself, or its copy in
   /// a new file.
   std::uint64_t keep_directory(const CachedDirectory& directory,

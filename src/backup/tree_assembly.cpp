@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/little_endian.hpp"
+#include "whole_tree.hpp"
 
 #include <utility>
 
@@ -204,11 +205,17 @@ void TreeAssembly::finish(DirectoryFrame& frame) {
     nodes.push_back({slot.name, bytes});
     entries.push_back({slot.fingerprint, name_key(slot.name), slot.child, bytes});
   }
-  const auto tree =
-      frame.cached ? repository::write_changed_tree(nodes, frame.cached->tree(),
-                                                    run_.context.repository.chunks(), run_.metadata)
-                   : repository::write_encoded_tree(nodes, run_.metadata);
-  put_in_parent(frame, tree, run_.cache.add_directory(tree, entries), false);
+  const auto before = frame.cached ? whole_tree_of(*frame.cached) : std::nullopt;
+  if (!before) {
+    const auto tree = repository::write_encoded_tree(nodes, run_.metadata);
+    put_in_parent(frame, tree, run_.cache.add_directory(tree, entries), false);
+    return;
+  }
+  const auto written =
+      repository::write_changed_tree(nodes, {before->id, before->nodes}, run_.metadata);
+  const auto overlay =
+      written.id == written.whole ? base::Bytes() : encode_way_back(nodes, *before);
+  put_in_parent(frame, written.id, run_.cache.add_directory(written.id, entries, overlay), false);
 }
 
 void TreeAssembly::put_in_parent(DirectoryFrame& frame, const base::ChunkId& tree,

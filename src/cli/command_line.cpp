@@ -94,6 +94,22 @@ void set_positionals(const Arguments& arguments, Words words, std::vector<std::s
   }
 }
 
+/// The innermost command that was named: "key add" is "add" below "key".
+template <class App>
+App* chosen_of(App& root) {
+  auto* app = &root;
+  while (!app->get_subcommands().empty())
+    app = app->get_subcommands().front();
+  return app;
+}
+
+/// "key add" of the app called "add" below "key".
+std::string full_name(const CLI::App& app) {
+  if (app.get_parent() == nullptr) return {};
+  const auto above = full_name(*app.get_parent());
+  return above.empty() ? app.get_name() : above + " " + app.get_name();
+}
+
 /// The command or option that was probably meant by the word that CLI11 stumbled over.
 std::string hint_for(const std::vector<std::string>& extra, const CLI::App& app) {
   if (extra.empty()) return "see holdfast help";
@@ -106,23 +122,40 @@ std::string hint_for(const std::vector<std::string>& extra, const CLI::App& app)
       known.push_back("--" + name);
   }
   const auto meant = config::nearest(word, known);
-  const auto help = app.get_parent() == nullptr ? "help" : "help " + app.get_name();
+  const auto help = app.get_parent() == nullptr ? "help" : "help " + full_name(app);
   return meant.empty() ? fmt::format("see 'holdfast {}'", help)
                        : fmt::format("did you mean '{}'? See 'holdfast {}'", meant, help);
 }
 
 [[noreturn]] void fail(const CLI::ParseError& error, const CLI::App& root) {
-  const auto* app = &root;
-  if (!root.get_subcommands().empty()) app = root.get_subcommands().front();
+  const auto* app = chosen_of(root);
   const auto extra = root.remaining(true);
   const bool unknown = dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && !extra.empty();
   const auto message =
-      unknown
-          ? fmt::format("{} '{}' is not known",
-                        app == &root && !extra.front().starts_with('-') ? "command" : "argument",
-                        base::printable(extra.front()))
-          : base::printable(error.what());
+      unknown ? fmt::format("{} '{}' is not known",
+                            !app->get_subcommands({}).empty() && !extra.front().starts_with('-')
+                                ? "command"
+                                : "argument",
+                            base::printable(extra.front()))
+              : base::printable(error.what());
   throw base::Error(base::ErrorKind::invalid_input, message).set_hint(hint_for(extra, *app));
+}
+
+/// The app that a command goes below: the root, or for "key add" the one called "key".
+CLI::App& parent_for(const std::string& name, CLI::App& root) {
+  const auto space = name.find(' ');
+  if (space == std::string::npos) return root;
+  const auto group = name.substr(0, space);
+  for (auto* app : root.get_subcommands({})) {
+    if (app->get_name() == group) return *app;
+  }
+  auto* app =
+      root.add_subcommand(group, fmt::format("'holdfast help {}' lists what it does", group));
+  app->get_formatter()->column_width(help_column);
+  app->set_help_flag("-h,--help", "show this and end");
+  app->require_subcommand(0, 1);
+  app->footer(fmt::format("'holdfast help {} COMMAND' shows one with examples.", group));
+  return *app;
 }
 
 void configure(CLI::App& app) {
@@ -143,7 +176,9 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments,
   Words words;
   add_all(root, shared, words);
   for (const auto& command : commands) {
-    auto* app = root.add_subcommand(command.name, command.summary);
+    auto& parent = parent_for(command.name, root);
+    const auto name = command.name.substr(command.name.rfind(' ') + 1);
+    auto* app = parent.add_subcommand(name, command.summary);
     configure(*app);
     add_all(*app, command.arguments, words);
     add_all(*app, shared, words);
@@ -158,23 +193,25 @@ ParsedCommandLine parse_command_line(const std::vector<std::string>& arguments,
     // CLI11 takes them from the back.
     root.parse(std::vector<std::string>(line.options.rbegin(), line.options.rend()));
   } catch (const CLI::CallForHelp&) {
-    const auto chosen = root.get_subcommands();
     parsed.wish = ParsedCommandLine::Wish::help;
-    parsed.help = chosen.empty() ? root.help() : chosen.front()->help();
+    parsed.help = chosen_of(root)->help();
     return parsed;
   } catch (const CLI::ParseError& error) {
     fail(error, root);
   }
-  const auto chosen = root.get_subcommands();
+  const auto* chosen = chosen_of(root);
   if (version) {
     parsed.wish = ParsedCommandLine::Wish::version;
-  } else if (chosen.empty()) {
+  } else if (chosen == &root) {
     throw base::Error(base::ErrorKind::invalid_input, "no command was given")
         .set_hint("see 'holdfast help'");
+  } else if (!chosen->get_subcommands({}).empty()) {
+    throw base::Error(base::ErrorKind::invalid_input,
+                      fmt::format("'{}' needs a command after it", chosen->get_name()))
+        .set_hint(fmt::format("see 'holdfast help {}'", chosen->get_name()));
   } else {
     parsed.command = static_cast<std::size_t>(
-        std::ranges::find(commands, chosen.front()->get_name(), &CommandSyntax::name) -
-        commands.begin());
+        std::ranges::find(commands, full_name(*chosen), &CommandSyntax::name) - commands.begin());
     set_positionals(commands[parsed.command].arguments, std::move(words), line.rest);
   }
   return parsed;

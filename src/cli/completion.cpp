@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 namespace holdfast::cli {
 
@@ -63,10 +64,43 @@ std::string bash_reply(Completes completes) {
   return ":";
 }
 
-std::string bash_script(const std::vector<CommandSyntax>& commands, const Arguments& shared) {
-  std::string values, options, positionals, all;
+/// The words that come first, and for each group ("key") those that come second.
+struct FirstWords {
+  std::vector<std::string> words;
+  std::map<std::string, std::string> groups;
+};
+
+FirstWords first_words_of(const std::vector<CommandSyntax>& commands) {
+  FirstWords first;
   for (const auto& command : commands) {
-    all += command.name + " ";
+    const auto space = command.name.find(' ');
+    const auto word = command.name.substr(0, space);
+    if (std::ranges::find(first.words, word) == first.words.end()) first.words.push_back(word);
+    if (space != std::string::npos) first.groups[word] += command.name.substr(space + 1) + " ";
+  }
+  return first;
+}
+
+std::string bash_groups(const FirstWords& first) {
+  std::string cases;
+  for (const auto& [group, words] : first.groups) {
+    cases += fmt::format(
+        "  if [ \"$command\" = {0} ]; then\n"
+        "    if [ \"$COMP_CWORD\" -eq 2 ]; then\n"
+        "      COMPREPLY=($(compgen -W '{1}' -- \"$word\"))\n"
+        "      return\n"
+        "    fi\n"
+        "    command=\"{0} ${{COMP_WORDS[2]}}\"\n"
+        "  fi\n",
+        group, words);
+  }
+  return cases;
+}
+
+std::string bash_script(const std::vector<CommandSyntax>& commands, const Arguments& shared) {
+  std::string values, options, positionals;
+  const auto first = first_words_of(commands);
+  for (const auto& command : commands) {
     std::string flat;
     for (const auto& option : options_of(command, shared)) {
       for (const auto& name : names_of(option)) {
@@ -76,8 +110,9 @@ std::string bash_script(const std::vector<CommandSyntax>& commands, const Argume
                               bash_reply(option.completes));
       }
     }
-    options += fmt::format("      {}) words='{}' ;;\n", command.name, flat);
-    positionals += fmt::format("    {}) {} ;;\n", command.name, bash_reply(positional_of(command)));
+    options += fmt::format("      '{}') words='{}' ;;\n", command.name, flat);
+    positionals +=
+        fmt::format("    '{}') {} ;;\n", command.name, bash_reply(positional_of(command)));
   }
   return fmt::format(
       "# bash completion for holdfast: source it, or put it into /etc/bash_completion.d/holdfast\n"
@@ -86,9 +121,10 @@ std::string bash_script(const std::vector<CommandSyntax>& commands, const Argume
       "  local command=${{COMP_WORDS[1]}}\n"
       "  COMPREPLY=()\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-      "    COMPREPLY=($(compgen -W '{}help' -- \"$word\"))\n"
+      "    COMPREPLY=($(compgen -W '{} help' -- \"$word\"))\n"
       "    return\n"
       "  fi\n"
+      "{}"
       "  case \"$command $before\" in\n{}  esac\n"
       "  if [[ $word == -* ]]; then\n"
       "    case $command in\n{}    esac\n"
@@ -98,7 +134,7 @@ std::string bash_script(const std::vector<CommandSyntax>& commands, const Argume
       "  case $command in\n{}  esac\n"
       "}}\n"
       "complete -o filenames -F _holdfast holdfast\n",
-      all, values, options, positionals);
+      fmt::join(first.words, " "), bash_groups(first), values, options, positionals);
 }
 
 // ---- zsh ----
@@ -119,11 +155,34 @@ std::string zsh_action(Completes completes) {
   return " ";
 }
 
+const CommandSyntax* find_command(const std::vector<CommandSyntax>& commands,
+                                  std::string_view name) {
+  const auto found = std::ranges::find(commands, name, &CommandSyntax::name);
+  return found == commands.end() ? nullptr : &*found;
+}
+
 std::string zsh_script(const std::vector<CommandSyntax>& commands, const Arguments& shared) {
-  std::string all, cases;
+  std::string all, cases, groups;
+  const auto first = first_words_of(commands);
+  for (const auto& word : first.words) {
+    const auto* command = find_command(commands, word);
+    all += fmt::format("    '{}:{}'\n", word, command == nullptr ? "" : quoted(command->summary));
+  }
+  for (const auto& [group, words] : first.groups) {
+    groups += fmt::format(
+        "  if [[ $command == {0} ]]; then\n"
+        "    if (( CURRENT == 2 )); then\n"
+        "      compadd {1}\n"
+        "      return\n"
+        "    fi\n"
+        "    command=\"{0} $words[2]\"\n"
+        "    shift words\n"
+        "    (( CURRENT-- ))\n"
+        "  fi\n",
+        group, words);
+  }
   for (const auto& command : commands) {
-    all += fmt::format("    '{}:{}'\n", command.name, quoted(command.summary));
-    cases += fmt::format("    {}) _arguments \\\n", command.name);
+    cases += fmt::format("    '{}') _arguments \\\n", command.name);
     for (const auto& option : options_of(command, shared)) {
       for (const auto& name : names_of(option)) {
         const bool flag = option.kind == Declared::Kind::flag;
@@ -154,10 +213,11 @@ std::string zsh_script(const std::vector<CommandSyntax>& commands, const Argumen
       "  local command=$words[2]\n"
       "  shift words\n"
       "  (( CURRENT-- ))\n"
+      "{}"
       "  case $command in\n{}  esac\n"
       "}}\n"
       "compdef _holdfast holdfast\n",
-      all, cases);
+      all, groups, cases);
 }
 
 // ---- fish ----
@@ -183,10 +243,20 @@ std::string fish_script(const std::vector<CommandSyntax>& commands, const Argume
       "# fish completion for holdfast: put it into ~/.config/fish/completions/holdfast.fish\n"
       "complete -c holdfast -f\n";
   for (const auto& command : commands) {
-    text += fmt::format("complete -c holdfast -n __fish_use_subcommand -a {} -d '{}'\n",
-                        command.name, quoted(command.summary));
+    const auto space = command.name.find(' ');
+    const auto last = command.name.substr(space == std::string::npos ? 0 : space + 1);
+    const auto group = command.name.substr(0, space == std::string::npos ? 0 : space);
+    const auto before = group.empty() ? std::string("__fish_use_subcommand")
+                                      : "'__fish_seen_subcommand_from " + group + "'";
+    if (!group.empty()) {
+      text += fmt::format("complete -c holdfast -n __fish_use_subcommand -a {}\n", group);
+    }
+    text += fmt::format("complete -c holdfast -n {} -a {} -d '{}'\n", before, last,
+                        quoted(command.summary));
+    const auto seen =
+        group.empty() ? "" : fmt::format("__fish_seen_subcommand_from {}; and ", group);
     const auto when =
-        fmt::format("complete -c holdfast -n '__fish_seen_subcommand_from {}'", command.name);
+        fmt::format("complete -c holdfast -n '{}__fish_seen_subcommand_from {}'", seen, last);
     for (const auto& option : options_of(command, shared)) {
       text += when;
       for (const auto& name : names_of(option)) {

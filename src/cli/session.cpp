@@ -8,6 +8,7 @@
 #include "config/load.hpp"
 #include "config/nearest.hpp"
 #include "crypto/keys.hpp"
+#include "key_files.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -83,6 +84,8 @@ void declare_shared(Arguments& arguments, SharedOptions& options) {
   arguments.count("--passphrase-fd", options.passphrase_fd, "open file descriptor to read it from");
   arguments.option("--passphrase-command", "CMD", options.passphrase_command,
                    "command that prints it; started without a shell");
+  arguments.option("--key-file", "FILE", options.key_file,
+                   "key file that opens the repository, instead of a passphrase", Completes::files);
   arguments.option("--config", "FILE", options.config, "instead of ./holdfast.yaml",
                    Completes::files);
   arguments.option("--cache-dir", "DIR", options.cache_directory, "where this machine caches",
@@ -189,7 +192,25 @@ base::Secret Session::passphrase(Ask ask) {
   return read_passphrase(passphrase_sources(), ask, services_, console_, stopping_);
 }
 
-bool Session::passphrase_is_at_hand() {
+base::Secret Session::new_passphrase(const std::optional<std::string>& file) {
+  PassphraseSources sources;
+  sources.file = file;
+  return read_passphrase(sources, Ask::twice, services_, console_, stopping_);
+}
+
+std::optional<std::string> Session::key_file() const {
+  const bool passphrase =
+      options_.passphrase_file || options_.passphrase_fd || options_.passphrase_command;
+  if (options_.key_file && passphrase) {
+    throw Error(ErrorKind::invalid_input, "a key file and a passphrase exclude each other");
+  }
+  const auto& named = options_.key_file ? options_.key_file : environment_.key_file;
+  if (!named || passphrase) return std::nullopt;
+  return absolute_path(*named, environment_.working_directory);
+}
+
+bool Session::key_is_at_hand() {
+  if (key_file()) return true;
   const auto sources = passphrase_sources();
   return sources.file || sources.fd || sources.command || sources.environment ||
          sources.config_file || !sources.config_command.empty();
@@ -200,13 +221,29 @@ storage::Backend& Session::create_store(const storage::Location& location) {
   return *store_;
 }
 
+storage::Backend& Session::open_store() {
+  crypto::initialise();
+  if (!store_) store_ = services_.open_store(location(), Services::StoreMode::existing);
+  return *store_;
+}
+
 repository::Repository& Session::repository() {
-  if (!repository_) {
-    crypto::initialise();
-    store_ = services_.open_store(location(), Services::StoreMode::existing);
+  if (repository_) return *repository_;
+  auto& store = open_store();
+  const auto path = key_file();
+  if (!path) {
     const auto secret = passphrase(Ask::once);
-    repository_ = repository::Repository::open(*store_, secret, repository_environment());
+    repository_ = repository::Repository::open(store, secret, repository_environment());
+    return *repository_;
   }
+  const auto file = read_key_file(*path);
+  auto opened = repository::Repository::open(store, file.pair, repository_environment());
+  if (file.owner && *file.owner != opened->format().owner_signing_key) {
+    throw Error(ErrorKind::corrupt,
+                fmt::format("{} is of another owner than the key file is for", store.describe()))
+        .set_hint("somebody may have put another repository in its place");
+  }
+  repository_ = std::move(opened);
   return *repository_;
 }
 

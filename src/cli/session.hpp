@@ -23,6 +23,7 @@ struct SharedOptions {
   std::optional<std::string> passphrase_file;
   std::optional<std::uint32_t> passphrase_fd;
   std::optional<std::string> passphrase_command;
+  std::optional<std::string> key_file;
   std::optional<std::string> config;
   std::optional<std::string> cache_directory;
   std::optional<std::string> progress;
@@ -53,11 +54,16 @@ public:
   std::string cache_directory() const;
   repository::Environment repository_environment();
   base::Secret passphrase(Ask ask);
-  /// Whether it can be had without asking a person.
-  bool passphrase_is_at_hand();
+  /// One for a new key slot: from this file, or asked for twice.
+  base::Secret new_passphrase(const std::optional<std::string>& file);
+  /// Whether the repository opens without asking a person.
+  bool key_is_at_hand();
+  /// The store of the repository that is named.
+  storage::Backend& open_store();
   /// A store for a new repository.
   storage::Backend& create_store(const storage::Location& location);
-  /// Opened at the first call.
+  /// Opened at the first call, with the key file or the passphrase. Errors: corrupt when the key
+  /// file is for another owner's repositories.
   repository::Repository& repository();
 
   /// All that can be read, oldest first; a record that cannot be is a warning, and the run is
@@ -71,6 +77,8 @@ public:
 private:
   void read_config();
   PassphraseSources passphrase_sources();
+  /// Where the key file is; nothing when a passphrase is to open the repository.
+  std::optional<std::string> key_file() const;
 
   Services& services_;
   const Environment& environment_;

@@ -3,12 +3,15 @@
 #include "base/error.hpp"
 #include "check_findings.hpp"
 #include "check_index.hpp"
+#include "check_outside.hpp"
 #include "check_packs.hpp"
 #include "check_trees.hpp"
 #include "repository/format_object.hpp"
-#include "repository/keys.hpp"
+#include "repository/key_slot.hpp"
 #include "repository/snapshot.hpp"
 #include "slot_names.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <thread>
@@ -71,14 +74,26 @@ std::vector<Snapshot> check_snapshots(Repository& repository, CheckFindings& fin
   return snapshots;
 }
 
+/// The index and what it names; and what the snapshots need, for who may read that.
+void check_stored(Repository& repository, const std::vector<Snapshot>& snapshots,
+                  const CheckOptions& options, base::ProgressObserver& progress,
+                  CheckFindings& findings, CheckReport& report, const std::stop_token& stopping) {
+  repository.index().refresh();
+  const auto packs = read_indexed_packs(repository, options.threads, findings, stopping);
+  check_packs(repository, packs, options, progress, findings, report, stopping);
+  if (!repository.keys().can(Ability::read_content)) {
+    report.left_out = fmt::format("trees and contents: the key of a {} does not open them",
+                                  name_of(repository.keys().role));
+    return;
+  }
+  check_trees(repository, snapshots, options.threads, progress, findings, stopping);
+  if (findings.lost_any()) find_affected(repository, snapshots, findings, stopping);
+}
+
 }  // namespace
 
 CheckReport check(Repository& repository, const CheckOptions& options,
                   base::ProgressObserver& progress, std::stop_token stopping) {
-  if (options.read_data && repository.keys().newest_epoch().private_key.empty()) {
-    throw Error(base::ErrorKind::wrong_key, "this key slot cannot read the contents of packs")
-        .set_hint("open the repository with the passphrase of an owner or a reader");
-  }
   auto chosen = options;
   if (chosen.threads == 0) chosen.threads = std::max(1U, std::thread::hardware_concurrency());
   CheckFindings findings;
@@ -89,11 +104,12 @@ CheckReport check(Repository& repository, const CheckOptions& options,
   // by then, and what the index names is in the packs, even while backups run.
   const auto snapshots = check_snapshots(repository, findings);
   report.snapshots = snapshots.size();
-  repository.index().refresh();
-  const auto packs = read_indexed_packs(repository, chosen.threads, findings, stopping);
-  check_packs(repository, packs, chosen, progress, findings, report, stopping);
-  check_trees(repository, snapshots, chosen.threads, progress, findings, stopping);
-  if (findings.lost_any()) find_affected(repository, snapshots, findings, stopping);
+  if (repository.keys().can(Ability::search_index)) {
+    check_stored(repository, snapshots, chosen, progress, findings, report, stopping);
+  } else {
+    report.left_out = "the index, trees and contents: the key of an auditor does not open them";
+    check_packs_outside(repository, chosen, progress, findings, report, stopping);
+  }
   report.problems = findings.take();
   return report;
 }

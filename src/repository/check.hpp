@@ -28,6 +28,7 @@ struct CheckReport {
   std::uint64_t bytes_read = 0;      // stored bytes read and verified
   std::uint64_t bytes_verified = 0;  // raw bytes hashed
   std::uint64_t unused_packs = 0;    // packs that no index names: left by interrupted runs
+  std::string left_out{};            // what this role cannot check; empty for who may read all
   std::vector<CheckProblem> problems;
   bool clean() const { return problems.empty(); }
 };
@@ -37,8 +38,10 @@ struct CheckReport {
 ///            present with its size, header and trailer. With read_data: every sector checksum,
 ///            every directory compared with the index, every segment opened, every chunk hashed.
 ///
-/// Errors: damage is collected, not thrown; a store that does not answer throws. wrong_key when
-///         read_data is asked of a role that cannot read contents. Cancelled.
+/// A role that cannot read contents checks all but trees and contents, with read_data the checksums
+/// of all sectors; one without the index only what stands outside of seals, and records.
+///
+/// Errors: damage is collected, not thrown; a store that does not answer throws. Cancelled.
 CheckReport check(Repository& repository, const CheckOptions& options,
                   base::ProgressObserver& progress, std::stop_token stopping);
 

@@ -1,9 +1,7 @@
 // The bytes of every record and page, fixed for ever: a change here is a change of the format.
 
 #include "chunk_io_testing.hpp"
-#include "envelope.hpp"
 #include "list_pages.hpp"
-#include "proto/keys.pb.h"
 #include "proto/map.pb.h"
 #include "proto/snapshot.pb.h"
 #include "proto/tree.pb.h"
@@ -112,16 +110,6 @@ TEST(Golden, FormatObject) {
             "d1a358d867d50c28be6cf9eaeb9cafd680ce0b4cb2e39890");
 }
 
-TEST(Golden, KeySlot) {
-  base::SeededRandom random(1);
-  const auto bundle = make_owner_bundle(random);
-  const auto slot =
-      seal_slot(bundle, numbered_id<base::RepositoryId>(2), base::Secret(base::as_bytes("secret")),
-                {1, 8 * 1024}, "owner", random);
-  EXPECT_EQ(crypto::blake3(slot).hex(),
-            "30ae92abef20d68f4f1694969c74cfee43e5f9c928aee7b6050ce1b4c1936729");
-}
-
 TEST(Golden, SealedSnapshot) {
   base::SeededRandom random(1);
   const auto bundle = make_owner_bundle(random);
@@ -184,18 +172,6 @@ TEST(Schema, FieldsMeanWhatTheSchemaSays) {
   EXPECT_EQ(snapshot.items(0).ancestors(0).name(), "srv");
   EXPECT_EQ(snapshot.statistics().milliseconds(), 9U);
   EXPECT_EQ(snapshot.sequence(), 12U);
-}
-
-TEST(Schema, KeySlotsAreWhatTheSchemaSays) {
-  base::SeededRandom random(1);
-  const auto slot =
-      seal_slot(make_owner_bundle(random), numbered_id<base::RepositoryId>(2),
-                base::Secret(base::as_bytes("secret")), {1, 8 * 1024}, "owner", random);
-  const auto body = unwrap_envelope("HFKEYSLT", slot, "the slot").body;
-  expect_schema<proto::KeySlot>(body);
-  proto::KeySlot message;
-  ASSERT_TRUE(message.ParseFromArray(body.data(), static_cast<int>(body.size())));
-  expect_schema<proto::KeySlotHeader>(base::as_bytes(message.header()));
 }
 
 }  // namespace

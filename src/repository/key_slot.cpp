@@ -2,10 +2,12 @@
 // associated data of the seal, so that its cost cannot be turned down, and has a checksum, so that
 // damage is not taken for a wrong passphrase.
 
+#include "repository/key_slot.hpp"
+
 #include "base/error.hpp"
 #include "crypto/aead.hpp"
 #include "envelope.hpp"
-#include "repository/keys.hpp"
+#include "key_bundle_codec.hpp"
 #include "wire.hpp"
 
 #include <fmt/format.h>
@@ -18,45 +20,38 @@ namespace {
 
 constexpr std::string_view magic = "HFKEYSLT";
 constexpr std::string_view box_label = "holdfast key slot";
-constexpr std::uint64_t wrapping_argon2id = 1;
-constexpr std::size_t epochs_max = 1024;
-constexpr std::size_t label_size_max = 200;
+constexpr std::uint32_t shares_max = 255;
 constexpr const char* what = "the key slot";
+/// Of a slot that a private key opens: the random key of the box, sealed to the recipient.
+constexpr std::size_t sealed_key_size = 32 + crypto::sealed_box_overhead;
 
 struct Header {
   SlotInfo info;
-  base::Bytes salt;
-  crypto::PassphraseCost cost{0, 0};
+  base::Bytes salt;                   // of a passphrase
+  crypto::PassphraseCost cost{0, 0};  // of a passphrase
 };
 
-Role role_of(const WireReader& reader) {
-  const auto number = reader.number();
-  if (number > static_cast<std::uint64_t>(Role::auditor)) reader.corrupt("its role is unknown");
-  return static_cast<Role>(number);
-}
-
 base::Bytes encode_header(const Header& header) {
+  const auto& info = header.info;
   base::Bytes bytes;
   WireWriter writer(bytes);
-  writer.bytes(1, header.info.repository.view());
-  writer.number(2, static_cast<std::uint64_t>(header.info.role));
-  writer.text(3, header.info.label);
-  writer.number(4, wrapping_argon2id);
+  writer.bytes(1, info.repository.view());
+  writer.bytes(2, encode_certificate(info.certificate));
+  writer.text(3, info.label);
+  writer.number(4, static_cast<std::uint64_t>(info.kind));
   writer.bytes(5, header.salt);
   writer.number(6, header.cost.passes);
   writer.number(7, header.cost.memory_bytes);
+  if (info.kind != SlotKind::passphrase) writer.bytes(8, info.recipient);
+  writer.signed_number(9, info.created_seconds);
+  writer.number(10, info.shares);
+  writer.number(11, info.threshold);
   return bytes;
 }
 
-void check_header(const WireReader& reader, const Header& header, std::uint64_t wrapping) {
-  if (wrapping != wrapping_argon2id) {
-    throw base::Error(base::ErrorKind::unsupported, "the key slot is not opened by a passphrase");
-  }
+void check_passphrase(const WireReader& reader, const Header& header) {
   const auto& cost = header.cost;
-  if (header.info.role == Role{} || header.salt.size() != crypto::passphrase_salt_size ||
-      header.info.label.size() > label_size_max) {
-    reader.corrupt("its header is incomplete");
-  }
+  if (header.salt.size() != crypto::passphrase_salt_size) reader.corrupt("it has no salt");
   if (cost.passes == 0 || cost.passes > crypto::PassphraseCost::passes_max ||
       cost.memory_bytes < crypto::PassphraseCost::memory_bytes_min ||
       cost.memory_bytes > crypto::PassphraseCost::memory_bytes_max) {
@@ -64,46 +59,95 @@ void check_header(const WireReader& reader, const Header& header, std::uint64_t 
   }
 }
 
+void check_header(const WireReader& reader, const Header& header, bool has_recipient) {
+  const auto& info = header.info;
+  const bool passphrase = info.kind == SlotKind::passphrase;
+  if (info.certificate == Certificate{} || info.label.size() > slot_label_size_max) {
+    reader.corrupt("its header is incomplete");
+  }
+  if (passphrase) check_passphrase(reader, header);
+  if (passphrase == has_recipient) reader.corrupt("it does not say who opens it");
+  const bool counted = info.threshold >= 1 && info.threshold <= info.shares;
+  if (info.kind == SlotKind::shares ? !counted : info.shares != 0 || info.threshold != 0) {
+    reader.corrupt("its numbers of shares do not fit");
+  }
+}
+
+SlotKind kind_of(const WireReader& reader) {
+  const auto number = reader.number();
+  if (number < 1 || number > static_cast<std::uint64_t>(SlotKind::shares)) {
+    throw base::Error(base::ErrorKind::unsupported,
+                      "the key slot is opened in a way that this version does not know")
+        .set_hint("update holdfast");
+  }
+  return static_cast<SlotKind>(number);
+}
+
+/// True when the field was one of who opens the slot.
+bool decode_lock_field(const WireReader& reader, Header& header, bool& has_recipient) {
+  switch (reader.field()) {
+    case 5:
+      header.salt = base::copy_of(reader.bytes());
+      return true;
+    case 6:
+      header.cost.passes = reader.number32();
+      return true;
+    case 7:
+      header.cost.memory_bytes = reader.number();
+      return true;
+    case 8:
+      std::ranges::copy(reader.bytes_of_size(32), header.info.recipient.begin());
+      has_recipient = true;
+      return true;
+    case 10:
+      header.info.shares = static_cast<std::uint32_t>(reader.number_up_to(shares_max));
+      return true;
+    case 11:
+      header.info.threshold = static_cast<std::uint32_t>(reader.number_up_to(shares_max));
+      return true;
+    default:
+      return false;
+  }
+}
+
 Header decode_header(base::ByteView bytes) {
   WireReader reader(bytes, what);
   Header header;
-  header.info.role = Role{};
-  std::uint64_t wrapping = 0;
+  bool has_recipient = false;
+  bool has_kind = false;
   while (reader.next()) {
+    if (decode_lock_field(reader, header, has_recipient)) continue;
     switch (reader.field()) {
       case 1:
         header.info.repository = reader.id<base::RepositoryId>();
         break;
       case 2:
-        header.info.role = role_of(reader);
+        header.info.certificate = decode_certificate(reader.bytes());
         break;
       case 3:
         header.info.label = reader.text();
         break;
       case 4:
-        wrapping = reader.number();
+        header.info.kind = kind_of(reader);
+        has_kind = true;
         break;
-      case 5:
-        header.salt = base::copy_of(reader.bytes());
-        break;
-      case 6:
-        header.cost.passes = reader.number32();
-        break;
-      case 7:
-        header.cost.memory_bytes = reader.number();
+      case 9:
+        header.info.created_seconds = reader.signed_number();
         break;
       default:
         reader.unknown_field();
     }
   }
-  check_header(reader, header, wrapping);
+  if (!has_kind) reader.corrupt("it does not say what opens it");
+  check_header(reader, header, has_recipient);
   return header;
 }
 
 struct Parts {
   base::Bytes body;
-  base::ByteView header;  // of body
-  base::ByteView box;
+  base::ByteView header;      // of body
+  base::ByteView box;         // of body
+  base::ByteView sealed_key;  // of body; empty when a passphrase opens it
 };
 
 Parts split(base::ByteView slot) {
@@ -118,6 +162,9 @@ Parts split(base::ByteView slot) {
       case 2:
         parts.box = reader.bytes();
         break;
+      case 3:
+        parts.sealed_key = reader.bytes_of_size(sealed_key_size);
+        break;
       default:
         reader.unknown_field();
     }
@@ -126,149 +173,116 @@ Parts split(base::ByteView slot) {
   return parts;
 }
 
-void write_epoch(WireWriter& to, const Epoch& epoch) {
-  base::Bytes bytes;
-  bytes.reserve(128);  // so that no private key is left behind by growing
-  WireWriter writer(bytes);
-  writer.number(1, epoch.number);
-  writer.bytes(2, epoch.public_key);
-  writer.bytes(3, epoch.private_key.view());
-  to.item(8, bytes);
-  base::wipe(bytes);
+/// The key of the slot's box, and what must stand beside it.
+struct BoxKey {
+  base::Secret key;
+  base::Bytes sealed;  // to the recipient; empty for a passphrase
+};
+
+BoxKey lock_with(const PassphraseLock& lock, Header& header, base::Random& random) {
+  header.info.kind = SlotKind::passphrase;
+  header.cost = lock.cost;
+  header.salt.resize(crypto::passphrase_salt_size);
+  random.fill(header.salt);
+  return {crypto::derive_from_passphrase(lock.passphrase, header.salt, lock.cost), {}};
 }
 
-base::Secret encode_bundle(const KeyBundle& bundle) {
-  base::Bytes bytes;
-  bytes.reserve(512 + 128 * bundle.epochs.size());
-  WireWriter writer(bytes);
-  writer.number(1, static_cast<std::uint64_t>(bundle.role));
-  writer.bytes(2, bundle.chunk_id_key.view());
-  writer.bytes(3, bundle.chunker_secret.view());
-  writer.bytes(4, bundle.index_key.view());
-  writer.bytes(5, bundle.metadata_key.view());
-  writer.bytes(6, bundle.signing_seed.view());
-  writer.bytes(7, bundle.owner_signing_key);
-  for (const auto& epoch : bundle.epochs)
-    write_epoch(writer, epoch);
-  base::Secret secret(bytes);
-  base::wipe(bytes);
-  return secret;
+BoxKey lock_for(const crypto::PublicKey& recipient, Header& header, base::Random& random) {
+  header.info.recipient = recipient;
+  base::Secret key(32);
+  random.fill(key.mutable_view());
+  try {
+    auto sealed = crypto::seal_to(recipient, key.view());
+    return {std::move(key), std::move(sealed)};
+  } catch (const base::Error&) {
+    throw base::Error(base::ErrorKind::invalid_input, "the public key is not one to seal to")
+        .set_hint("'holdfast key generate FILE' makes a key file and prints its public key");
+  }
 }
 
-crypto::PublicKey public_key_of(const WireReader& reader) {
-  crypto::PublicKey key;
-  std::ranges::copy(reader.bytes_of_size(key.size()), key.begin());
-  return key;
+BoxKey lock_with(const RecipientLock& lock, Header& header, base::Random& random) {
+  header.info.kind = SlotKind::recipient;
+  return lock_for(lock.recipient, header, random);
 }
 
-Epoch decode_epoch(base::ByteView bytes) {
-  WireReader reader(bytes, what);
-  Epoch epoch;
-  while (reader.next()) {
-    switch (reader.field()) {
-      case 1:
-        epoch.number = reader.number32();
-        break;
-      case 2:
-        epoch.public_key = public_key_of(reader);
-        break;
-      case 3:
-        epoch.private_key = base::Secret(reader.bytes_of_size(32));
-        break;
-      default:
-        reader.unknown_field();
+BoxKey lock_with(const ShareLock& lock, Header& header, base::Random& random) {
+  header.info.kind = SlotKind::shares;
+  header.info.shares = lock.shares;
+  header.info.threshold = lock.threshold;
+  return lock_for(lock.recipient, header, random);
+}
+
+base::Secret box_key_of(const Header& header, const Parts& parts, const Credential& credential) {
+  if (header.info.kind == SlotKind::passphrase) {
+    if (const auto* passphrase = credential.passphrase()) {
+      return crypto::derive_from_passphrase(*passphrase, header.salt, header.cost);
+    }
+  } else if (const auto* pair = credential.private_key()) {
+    if (pair->public_key == header.info.recipient) {
+      if (parts.sealed_key.empty()) {
+        throw base::Error(base::ErrorKind::corrupt, "the key slot is damaged: it is not sealed");
+      }
+      return crypto::open_sealed(*pair, parts.sealed_key);
     }
   }
-  return epoch;
-}
-
-void add_epoch(const WireReader& reader, KeyBundle& bundle) {
-  auto epoch = decode_epoch(reader.bytes());
-  if (!bundle.epochs.empty() && bundle.epochs.back().number >= epoch.number) {
-    reader.corrupt("its epochs are out of order");
-  }
-  if (bundle.epochs.size() == epochs_max) reader.corrupt("it has too many epochs");
-  bundle.epochs.push_back(std::move(epoch));
-}
-
-KeyBundle decode_bundle(base::ByteView bytes) {
-  constexpr std::uint64_t repeated = 1 << 8;
-  WireReader reader(bytes, what, repeated);
-  KeyBundle bundle;
-  bundle.role = Role{};
-  const auto secret = [&reader] { return base::Secret(reader.bytes_of_size(32)); };
-  while (reader.next()) {
-    switch (reader.field()) {
-      case 1:
-        bundle.role = role_of(reader);
-        break;
-      case 2:
-        bundle.chunk_id_key = secret();
-        break;
-      case 3:
-        bundle.chunker_secret = secret();
-        break;
-      case 4:
-        bundle.index_key = secret();
-        break;
-      case 5:
-        bundle.metadata_key = secret();
-        break;
-      case 6:
-        bundle.signing_seed = secret();
-        break;
-      case 7:
-        bundle.owner_signing_key = public_key_of(reader);
-        break;
-      case 8:
-        add_epoch(reader, bundle);
-        break;
-      default:
-        reader.unknown_field();
-    }
-  }
-  if (bundle.epochs.empty()) reader.corrupt("it has no epoch");
-  return bundle;
+  throw base::Error(base::ErrorKind::wrong_key, "the key slot is for somebody else");
 }
 
 }  // namespace
 
-base::Bytes seal_slot(const KeyBundle& bundle, const base::RepositoryId& repository,
-                      const base::Secret& passphrase, const crypto::PassphraseCost& cost,
-                      const std::string& label, base::Random& random) {
-  if (label.size() > label_size_max) {
-    throw base::Error(base::ErrorKind::invalid_input,
-                      fmt::format("the label of a key slot has at most {} bytes", label_size_max));
+std::string_view name_of(SlotKind kind) {
+  switch (kind) {
+    case SlotKind::passphrase:
+      return "passphrase";
+    case SlotKind::recipient:
+      return "recipient";
+    case SlotKind::shares:
+      return "shares";
   }
-  Header header{
-      {{}, repository, bundle.role, label}, base::Bytes(crypto::passphrase_salt_size), cost};
-  random.fill(header.salt);
+  return "unknown";
+}
+
+base::Bytes seal_slot(const KeyBundle& bundle, const base::RepositoryId& repository,
+                      const SlotLock& lock, const SlotLabel& label, base::Random& random) {
+  if (label.text.size() > slot_label_size_max) {
+    throw base::Error(
+        base::ErrorKind::invalid_input,
+        fmt::format("the label of a key slot has at most {} bytes", slot_label_size_max));
+  }
+  Header header;
+  header.info.repository = repository;
+  header.info.certificate = bundle.certificate;
+  header.info.label = label.text;
+  header.info.created_seconds = label.created_seconds;
+  const auto key =
+      std::visit([&](const auto& chosen) { return lock_with(chosen, header, random); }, lock);
   const auto head = encode_header(header);
-  const auto key = crypto::derive_from_passphrase(passphrase, header.salt, cost);
   const auto text = encode_bundle(bundle);
-  const auto box = crypto::seal_box(key.view(), box_label, head, text.view(), random);
+  const auto box = crypto::seal_box(key.key.view(), box_label, head, text.view(), random);
   Envelope envelope;
   WireWriter writer(envelope.body);
   writer.bytes(1, head);
   writer.bytes(2, box);
+  writer.bytes(3, key.sealed);
   return wrap_envelope(magic, envelope);
 }
 
 KeyBundle open_slot(base::ByteView slot, const base::RepositoryId& repository,
-                    const base::Secret& passphrase) {
+                    const Credential& credential) {
   const auto parts = split(slot);
   const auto header = decode_header(parts.header);
   if (header.info.repository != repository) {
     throw base::Error(base::ErrorKind::corrupt, "the key slot belongs to another repository");
   }
-  const auto key = crypto::derive_from_passphrase(passphrase, header.salt, header.cost);
+  const auto key = box_key_of(header, parts, credential);
   auto text = crypto::open_box(key.view(), box_label, parts.header, parts.box);
   const base::Secret secret(text);
   base::wipe(text);
   auto bundle = decode_bundle(secret.view());
-  if (bundle.role != header.info.role) {
+  if (bundle.certificate != header.info.certificate) {
     throw base::Error(base::ErrorKind::corrupt, "the key slot holds another role than it says");
   }
+  check_bundle(bundle, repository);
   return bundle;
 }
 

@@ -13,10 +13,11 @@ const crypto::BoxKeyPair& PackCiphers::pair_of(std::uint32_t epoch) {
   const auto known = pairs_.find(epoch);
   if (known != pairs_.end()) return known->second;
   const auto& held = keys_.epoch(epoch);
+  keys_.require(Ability::read_content);
   if (held.private_key.empty()) {
     throw base::Error(base::ErrorKind::wrong_key,
                       fmt::format("this key slot cannot read packs of epoch {}", epoch))
-        .set_hint("open the repository with the passphrase of an owner or a reader");
+        .set_hint("the slot was made or granted before that epoch: the owner rotates once more");
   }
   return pairs_.emplace(epoch, crypto::box_key_pair_of(held.private_key.view())).first->second;
 }

@@ -43,7 +43,7 @@ public:
   std::optional<PackToRead> open(const IndexedPack& pack);
   /// Also the directory; then the pieces that cover the whole pack.
   std::vector<PackPiece> prepare(PackToRead opened);
-  /// Sector checksums, seals, and every chunk against its id.
+  /// Sector checksums, and for who may read them seals, and every chunk against its id.
   /// Returns how many raw bytes were hashed.
   std::uint64_t verify(const PackPiece& piece);
 
@@ -56,6 +56,7 @@ private:
 
   Repository& repository_;
   CheckFindings& findings_;
+  const bool reads_;  // whether seals can be opened
   PackCiphers ciphers_;
   pipeline::SegmentCodec codec_;
   base::Buffer bytes_;

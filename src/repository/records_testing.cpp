@@ -123,6 +123,13 @@ crypto::PublicKey some_key() {
   return key;
 }
 
+std::optional<Certificate> some_certificate() {
+  if (*arbitrary<bool>()) return std::nullopt;
+  Certificate certificate{Role::writer, some_key(), some_key(), {}};
+  certificate.signature.fill(std::byte{5});
+  return certificate;
+}
+
 SnapshotItem some_item() {
   SnapshotItem item;
   item.kind = static_cast<ItemKind>(*inRange(1, 5));
@@ -170,6 +177,7 @@ Snapshot some_snapshot() {
   snapshot.writer = some_key();
   snapshot.sequence = *arbitrary<std::uint64_t>();
   snapshot.previous = some_id<base::Hash>();
+  snapshot.certificate = some_certificate();
   return snapshot;
 }
 
@@ -208,6 +216,7 @@ rc::Gen<Deletion> any_deletion() {
     deletion.writer = some_key();
     deletion.sequence = *arbitrary<std::uint64_t>();
     deletion.previous = some_id<base::Hash>();
+    deletion.certificate = some_certificate();
     return deletion;
   });
 }

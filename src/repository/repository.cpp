@@ -2,7 +2,10 @@
 
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
+#include "base/fd.hpp"
+#include "base/little_endian.hpp"
 #include "chunk_reader.hpp"
+#include "epochs.hpp"
 #include "slot_names.hpp"
 
 #include <fmt/format.h>
@@ -16,11 +19,13 @@ struct Repository::State {
   storage::Backend& backend;
   const Environment environment;
   const FormatObject format;
-  const KeyBundle keys;
+  KeyBundle keys;  // epochs are added by learn_epoch
   const SlotInfo slot;
   const std::string cache_directory;
   SnapshotStore snapshots;
   Index index;
+  std::uint32_t newest_epoch_seen = 0;  // by this machine, before
+  std::vector<std::string> epoch_damage{};
   std::once_flag index_refreshed{};
   std::mutex chunk_reader_mutex{};  // guards the making of chunk_reader
   std::optional<ChunkReader> chunk_reader{};
@@ -39,59 +44,82 @@ struct Repository::State {
 namespace {
 
 /// A passphrase is tried on this many slots at most: each costs a tenth of a second.
-constexpr std::size_t slots_tried_max = 32;
+constexpr std::size_t passphrases_tried_max = 32;
+constexpr std::size_t slots_max = 1024;
 
 struct OpenedSlot {
   KeyBundle keys;
   SlotInfo info;
 };
 
-/// Nothing when this slot is not for this passphrase; damage goes to `damage` and others are tried.
-std::optional<OpenedSlot> try_slot(storage::Backend& backend, const std::string& name,
-                                   const FormatObject& format, const base::Secret& passphrase,
-                                   std::optional<base::Error>& damage) {
-  try {
-    const auto slot = storage::get(backend, name, slot_size_max);
-    auto info = describe_slot(slot);
-    info.id = name.substr(slot_prefix.size());
-    return OpenedSlot{open_slot(slot, format.id, passphrase), std::move(info)};
-  } catch (base::Error& error) {
-    if (error.kind() == base::ErrorKind::wrong_key) return std::nullopt;
-    if (error.kind() != base::ErrorKind::corrupt && error.kind() != base::ErrorKind::unsupported &&
-        error.kind() != base::ErrorKind::not_found) {
-      throw;
-    }
-    error.add_context(fmt::format("reading key slot {} of {}", name, backend.describe()));
-    if (!damage) damage = error;
-    return std::nullopt;
-  }
-}
+/// Tries a credential on one slot after the other.
+class SlotSearch {
+public:
+  SlotSearch(storage::Backend& backend, const FormatObject& format, const Credential& credential)
+      : backend_(backend), format_(format), credential_(credential) {}
 
-OpenedSlot open_any_slot(storage::Backend& backend, const FormatObject& format,
-                         const base::Secret& passphrase) {
-  std::vector<std::string> names;
-  backend.list(std::string(slot_prefix), [&](const storage::ObjectInfo& object) {
-    if (names.size() < slots_tried_max) names.push_back(object.name);
-  });
-  std::optional<base::Error> damage;
-  for (const auto& name : names) {
-    if (auto opened = try_slot(backend, name, format, passphrase, damage))
-      return std::move(*opened);
+  OpenedSlot run() {
+    std::vector<std::string> names;
+    backend_.list(std::string(slot_prefix), [&](const storage::ObjectInfo& object) {
+      if (names.size() < slots_max) names.push_back(object.name);
+    });
+    for (const auto& name : names) {
+      if (auto opened = try_slot(name)) return std::move(*opened);
+    }
+    if (damage_ && names.size() == 1) throw *damage_;
+    if (names.empty()) {
+      throw base::Error(base::ErrorKind::corrupt,
+                        fmt::format("{} has no key slots", backend_.describe()))
+          .set_hint("put the key slot of the recovery sheet back under keys/, as the sheet says");
+    }
+    throw failure();
   }
-  if (damage && names.size() == 1) throw *damage;
-  if (names.empty()) {
-    throw base::Error(base::ErrorKind::corrupt,
-                      fmt::format("{} has no key slots", backend.describe()))
-        .set_hint("put the key slot of the recovery sheet back under keys/, as the sheet says");
+
+private:
+  /// Nothing when this slot is not for this credential; damage is kept and others are tried.
+  std::optional<OpenedSlot> try_slot(const std::string& name) {
+    try {
+      const auto slot = storage::get(backend_, name, slot_size_max);
+      auto info = describe_slot(slot);
+      info.id = name.substr(slot_prefix.size());
+      if (!is_worth_trying(info)) return std::nullopt;
+      return OpenedSlot{open_slot(slot, format_.id, credential_), std::move(info)};
+    } catch (base::Error& error) {
+      if (error.kind() == base::ErrorKind::wrong_key) return std::nullopt;
+      if (error.kind() != base::ErrorKind::corrupt &&
+          error.kind() != base::ErrorKind::unsupported &&
+          error.kind() != base::ErrorKind::not_found) {
+        throw;
+      }
+      error.add_context(fmt::format("reading key slot {} of {}", name, backend_.describe()));
+      if (!damage_) damage_ = error;
+      return std::nullopt;
+    }
   }
-  auto error =
-      base::Error(base::ErrorKind::wrong_key,
-                  fmt::format("the passphrase opens no key slot of {}{}", backend.describe(),
-                              damage ? ", and one of them is damaged" : ""));
-  error.set_hint(damage ? fmt::format("check the passphrase; the damage: {}", damage->what())
-                        : "check the passphrase, its file, and that this is the right repository");
-  throw error;
-}
+
+  bool is_worth_trying(const SlotInfo& info) {
+    if (const auto* pair = credential_.private_key()) return info.recipient == pair->public_key;
+    return info.kind == SlotKind::passphrase && ++passphrases_tried_ <= passphrases_tried_max;
+  }
+
+  base::Error failure() const {
+    const auto* what = credential_.passphrase() != nullptr ? "passphrase" : "key file";
+    auto error =
+        base::Error(base::ErrorKind::wrong_key,
+                    fmt::format("the {} opens no key slot of {}{}", what, backend_.describe(),
+                                damage_ ? ", and one of them is damaged" : ""));
+    return error.set_hint(
+        damage_
+            ? fmt::format("check the {}; the damage: {}", what, damage_->what())
+            : fmt::format("check the {}, its file, and that this is the right repository", what));
+  }
+
+  storage::Backend& backend_;
+  const FormatObject& format_;
+  const Credential& credential_;
+  std::optional<base::Error> damage_;
+  std::size_t passphrases_tried_ = 0;
+};
 
 void expect_owner(const FormatObject& format, const KeyBundle& keys) {
   if (format.owner_signing_key == keys.owner_signing_key) return;
@@ -112,6 +140,25 @@ void expect_no_repository(storage::Backend& backend) {
 
 void make_cache_directory(const std::string& path) { base::make_directories(path, 0700); }
 
+std::string epoch_file(const std::string& cache_directory) { return cache_directory + "/epoch"; }
+
+/// The greatest number of an epoch that this machine saw; 0 when it remembers none.
+std::uint32_t remembered_epoch(const std::string& cache_directory) {
+  try {
+    const auto bytes = base::read_file(epoch_file(cache_directory), sizeof(std::uint32_t));
+    if (bytes.size() != sizeof(std::uint32_t)) return 0;
+    return std::min(base::load_le<std::uint32_t>(bytes.data()), epoch_number_max);
+  } catch (const base::Error&) {
+    return 0;  // a new machine, or a cache that was lost
+  }
+}
+
+void remember_epoch(const std::string& cache_directory, std::uint32_t number) {
+  base::Bytes bytes;
+  base::put_le(bytes, number);
+  base::write_cache(epoch_file(cache_directory), bytes, 0600);
+}
+
 }  // namespace
 
 Repository::Repository(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -130,12 +177,14 @@ std::unique_ptr<Repository> Repository::create(storage::Backend& backend,
   auto keys = make_owner_bundle(environment.random);
   FormatObject format;
   format.id = environment.random.id<base::RepositoryId>();
+  certify_owner(keys, format.id, environment.random);
   format.owner_signing_key = keys.owner_signing_key;
   format.created_seconds = environment.clock.wall_now().seconds;
 
-  SlotInfo slot{make_slot_id(environment.random), format.id, keys.role, options.label};
-  const auto sealed =
-      seal_slot(keys, format.id, passphrase, options.cost, options.label, environment.random);
+  const auto sealed = seal_slot(keys, format.id, PassphraseLock{passphrase, options.cost},
+                                {options.label, format.created_seconds}, environment.random);
+  auto slot = describe_slot(sealed);
+  slot.id = make_slot_id(environment.random);
   if (storage::put(backend, std::string(slot_prefix) + slot.id, sealed) !=
       storage::PutOutcome::stored) {
     throw base::Error(base::ErrorKind::conflict, "a key slot with the same random name exists");
@@ -149,15 +198,24 @@ std::unique_ptr<Repository> Repository::create(storage::Backend& backend,
 }
 
 std::unique_ptr<Repository> Repository::open(storage::Backend& backend,
-                                             const base::Secret& passphrase,
+                                             const Credential& credential,
                                              Environment environment) {
   crypto::initialise();
   const auto format = load_format(backend);
-  auto opened = open_any_slot(backend, format, passphrase);
+  auto opened = SlotSearch(backend, format, credential).run();
   expect_owner(format, opened.keys);
+  const auto stored = load_epochs(backend, format.id, format.owner_signing_key);
+  add_epochs(opened.keys, stored.records);
   auto state = std::make_unique<State>(backend, std::move(environment), format,
                                        std::move(opened.keys), std::move(opened.info));
   make_cache_directory(state->cache_directory);
+  state->epoch_damage = stored.damage;
+  state->newest_epoch_seen = std::max(remembered_epoch(state->cache_directory), stored.newest);
+  const auto newest = state->keys.newest_epoch().number;
+  if (newest > 1 && newest >= state->newest_epoch_seen) {
+    state->newest_epoch_seen = newest;
+    remember_epoch(state->cache_directory, newest);
+  }
   return std::make_unique<Repository>(std::move(state));
 }
 
@@ -170,12 +228,39 @@ const Environment& Repository::environment() const { return state_->environment;
 const std::string& Repository::cache_directory() const { return state_->cache_directory; }
 SnapshotStore& Repository::snapshots() { return state_->snapshots; }
 
+std::uint32_t Repository::newest_epoch_seen() const { return state_->newest_epoch_seen; }
+
+void Repository::expect_writable() const {
+  const auto& state = *state_;
+  state.keys.require(Ability::back_up);
+  const auto newest = state.keys.newest_epoch().number;
+  if (newest >= state.newest_epoch_seen) return;
+  throw base::Error(
+      base::ErrorKind::corrupt,
+      state.epoch_damage.empty()
+          ? fmt::format("epoch {} of the keys, which this machine saw, is gone from {}",
+                        state.newest_epoch_seen, state.backend.describe())
+          : state.epoch_damage.front())
+      .set_hint(
+          "nothing is written under older keys: put epochs/ back, or let the owner run "
+          "'holdfast key rotate'");
+}
+
+void Repository::learn_epoch(Epoch epoch) {
+  state_->newest_epoch_seen = epoch.number;
+  state_->epoch_damage.clear();
+  remember_epoch(state_->cache_directory, epoch.number);
+  state_->keys.epochs.push_back(std::move(epoch));
+}
+
 Index& Repository::index() {
+  state_->keys.require(Ability::search_index);
   std::call_once(state_->index_refreshed, [this] { state_->index.refresh(); });
   return state_->index;
 }
 
 ChunkSource& Repository::chunks() {
+  state_->keys.require(Ability::read_content);
   const std::lock_guard lock(state_->chunk_reader_mutex);
   if (!state_->chunk_reader) state_->chunk_reader.emplace(*this);
   return *state_->chunk_reader;

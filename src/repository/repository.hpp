@@ -8,6 +8,7 @@
 #include "repository/chunk_io.hpp"
 #include "repository/format_object.hpp"
 #include "repository/index.hpp"
+#include "repository/key_slot.hpp"
 #include "repository/keys.hpp"
 #include "repository/snapshot.hpp"
 #include "storage/backend.hpp"
@@ -42,7 +43,7 @@ public:
                                             const base::Secret& passphrase,
                                             const CreateOptions& options, Environment environment);
   /// Errors: not_found (no repository there), wrong_key, unsupported, corrupt.
-  static std::unique_ptr<Repository> open(storage::Backend& backend, const base::Secret& passphrase,
+  static std::unique_ptr<Repository> open(storage::Backend& backend, const Credential& credential,
                                           Environment environment);
   /// For create and open: nobody else has a State.
   explicit Repository(std::unique_ptr<State> state);
@@ -57,20 +58,28 @@ public:
   const Environment& environment() const;
   /// The cache folder of this repository.
   const std::string& cache_directory() const;
-  /// Refreshed at the first call.
+  /// The greatest number of an epoch that this machine has seen here.
+  std::uint32_t newest_epoch_seen() const;
+  /// Errors: access_denied for a role that does not back up; corrupt when the store has lost the
+  /// epoch that new packs must be sealed to.
+  void expect_writable() const;
+  /// For key_ring: what is written from now on is sealed to it. Nothing else may run.
+  void learn_epoch(Epoch epoch);
+  /// Refreshed at the first call. Errors: access_denied for a role that holds no index key.
   Index& index();
   SnapshotStore& snapshots();
   /// A reader of single chunks with a small cache of decoded segments; for trees and `cat`. Any
-  /// thread (one at a time inside).
+  /// thread (one at a time inside). Errors: access_denied for a role that does not read contents.
   ChunkSource& chunks();
 
 private:
   std::unique_ptr<State> state_;
 };
 
-/// What a person must keep: printed by init, never stored. Holds no passphrase: id, location, date,
-/// the fingerprint of the owner key, how to restore, and the owner's key slot itself as text, so
-/// that a repository whose keys/ were lost still opens with the passphrase.
-std::string recovery_sheet(Repository& repository, const std::string& location);
+/// What a person must keep: printed by init and key export, never stored. Holds no passphrase: id,
+/// location, date, the fingerprint of the owner key, how to restore, and the key slot itself and
+/// all epochs as text, so that a repository whose keys/ and epochs/ were lost still opens.
+std::string recovery_sheet(Repository& repository, const SlotInfo& slot,
+                           const std::string& location);
 
 }  // namespace holdfast::repository

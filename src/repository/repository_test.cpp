@@ -21,7 +21,8 @@ protected:
                               {{1, 8 * 1024}, "owner"}, environment_);
   }
   std::unique_ptr<Repository> open(std::string_view passphrase = "correct horse") {
-    return Repository::open(*backend_, base::Secret(base::as_bytes(passphrase)), environment_);
+    const base::Secret secret(base::as_bytes(passphrase));
+    return Repository::open(*backend_, secret, environment_);
   }
   std::vector<std::string> names(const std::string& prefix) {
     std::vector<std::string> found;
@@ -75,8 +76,8 @@ TEST_F(Repositories, SayWhatIsWrongInOneSentence) {
 TEST_F(Repositories, TryEverySlot) {
   const auto repository = create();
   const base::Secret other(base::as_bytes("second passphrase"));
-  const auto slot =
-      seal_slot(repository->keys(), repository->id(), other, {1, 8 * 1024}, "second", random_);
+  const auto slot = seal_slot(repository->keys(), repository->id(),
+                              PassphraseLock{other, {1, 8 * 1024}}, {"second", 0}, random_);
   ASSERT_EQ(storage::put(*backend_, "keys/second", slot), storage::PutOutcome::stored);
   ASSERT_EQ(storage::put(*backend_, "keys/0-damaged", base::as_bytes("rubbish")),
             storage::PutOutcome::stored);
@@ -128,7 +129,8 @@ base::Bytes slot_on(const std::string& sheet) {
 }
 
 TEST_F(Repositories, OpenFromTheRecoverySheetWhenTheKeysAreLost) {
-  const auto sheet = recovery_sheet(*create(), "/backup/repo");
+  const auto repository = create();
+  const auto sheet = recovery_sheet(*repository, repository->slot(), "/backup/repo");
   EXPECT_THAT(sheet, testing::HasSubstr("/backup/repo"));
   EXPECT_THAT(sheet, testing::HasSubstr("2025-11-21T04:40:00Z"));
   EXPECT_THAT(sheet, testing::Not(testing::HasSubstr("correct horse")));

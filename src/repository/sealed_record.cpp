@@ -18,6 +18,11 @@ crypto::PublicKey RecordSealer::writer() const {
   return crypto::signing_key_pair_of(keys_.signing_seed.view()).public_key;
 }
 
+std::optional<Certificate> RecordSealer::certificate() const {
+  if (keys_.role == Role::owner) return std::nullopt;
+  return keys_.certificate;
+}
+
 base::Hash RecordSealer::id_of(const RecordKind& kind, base::ByteView signed_record) const {
   crypto::Blake3Key key;
   const auto derived =
@@ -70,9 +75,19 @@ OpenedRecord RecordSealer::open(const RecordKind& kind, const base::Hash& id,
 }
 
 void RecordSealer::verify(const RecordKind& kind, const crypto::PublicKey& writer,
+                          const std::optional<Certificate>& certificate,
                           const OpenedRecord& opened) const {
-  if (crypto::verify(writer, signed_text(kind, opened.record), opened.signature)) return;
-  throw base::Error(base::ErrorKind::corrupt, "the record is not what its writer signed");
+  if (!crypto::verify(writer, signed_text(kind, opened.record), opened.signature)) {
+    throw base::Error(base::ErrorKind::corrupt, "the record is not what its writer signed");
+  }
+  if (writer == keys_.owner_signing_key && !certificate) return;
+  if (certificate && certificate->signing_key == writer &&
+      role_can(certificate->role, kind.ability) &&
+      certified(*certificate, repository_, keys_.owner_signing_key)) {
+    return;
+  }
+  throw base::Error(base::ErrorKind::corrupt,
+                    "the record was signed by somebody whom the owner gave no such right");
 }
 
 }  // namespace holdfast::repository

@@ -6,6 +6,7 @@
 #include "base/random.hpp"
 #include "repository/keys.hpp"
 
+#include <optional>
 #include <string_view>
 
 namespace holdfast::repository {
@@ -17,11 +18,20 @@ struct RecordKind {
   std::string_view id_label;       // of the key that ids are made with
   std::string_view box_label;      // of the seal
   std::string_view signed_domain;  // goes before what is signed
+  Ability ability;                 // what a role must be able to do for its record to count
 };
-inline constexpr RecordKind snapshot_record{"HFSNAPSH", "snapshots/", "holdfast snapshot id",
-                                            "holdfast snapshot", "holdfast signed snapshot"};
-inline constexpr RecordKind deletion_record{"HFDELETE", "deletions/", "holdfast deletion id",
-                                            "holdfast deletion", "holdfast signed deletion"};
+inline constexpr RecordKind snapshot_record{"HFSNAPSH",
+                                            "snapshots/",
+                                            "holdfast snapshot id",
+                                            "holdfast snapshot",
+                                            "holdfast signed snapshot",
+                                            Ability::back_up};
+inline constexpr RecordKind deletion_record{"HFDELETE",
+                                            "deletions/",
+                                            "holdfast deletion id",
+                                            "holdfast deletion",
+                                            "holdfast signed deletion",
+                                            Ability::maintain};
 
 inline constexpr std::size_t record_size_max = 16 * 1024 * 1024;
 
@@ -45,10 +55,13 @@ public:
   SealedRecord seal(const RecordKind& kind, base::ByteView record, base::Random& random) const;
   /// Errors: corrupt when it is damaged or not the record that `id` names; wrong_key; unsupported.
   OpenedRecord open(const RecordKind& kind, const base::Hash& id, base::ByteView object) const;
-  /// Errors: corrupt unless `writer` signed it.
+  /// Errors: corrupt unless `writer` signed it and is the owner, or somebody whom the owner gave a
+  /// role that writes such records.
   void verify(const RecordKind& kind, const crypto::PublicKey& writer,
-              const OpenedRecord& opened) const;
+              const std::optional<Certificate>& certificate, const OpenedRecord& opened) const;
   crypto::PublicKey writer() const;
+  /// What stands in the records of this writer; nothing for the owner.
+  std::optional<Certificate> certificate() const;
 
 private:
   base::Hash id_of(const RecordKind& kind, base::ByteView signed_record) const;

@@ -65,8 +65,9 @@ struct Snapshot {
   std::string hold;  // why forget must leave it alone; empty when nothing holds it
   std::optional<base::WallTime> locked_until;
   crypto::PublicKey writer{};
-  std::uint64_t sequence = 0;  // 1, 2, ... per writer
-  base::Hash previous;         // id of this writer's record before; zero for the first
+  std::uint64_t sequence = 0;              // 1, 2, ... per writer
+  base::Hash previous;                     // id of this writer's record before; zero for the first
+  std::optional<Certificate> certificate;  // of the writer, unless the owner wrote it
 
   static constexpr std::size_t problems_max = 1000;
   bool partial() const { return statistics.problems != 0; }
@@ -89,6 +90,7 @@ struct Deletion {
   crypto::PublicKey writer{};
   std::uint64_t sequence = 0;
   base::Hash previous;
+  std::optional<Certificate> certificate;
   bool operator==(const Deletion&) const = default;
 };
 
@@ -117,10 +119,12 @@ public:
   /// From here on every record is read from the store itself, each time: for check.
   void distrust_caches();
   /// Fills writer, sequence, previous and id, signs, seals, stores. The snapshot is acknowledged
-  /// when this returns. Errors: invalid_input when it cannot be encoded; what the store says.
+  /// when this returns. Errors: access_denied for a role that does not back up; invalid_input when
+  /// it cannot be encoded; what the store says.
   base::SnapshotId commit(Snapshot& snapshot);
   /// Writes a signed deletion record first, then removes the snapshots, damaged ones too.
-  /// Errors: not_found; conflict when one is held or locked, before anything is removed.
+  /// Errors: access_denied for a role that does not maintain; not_found; conflict when one is held
+  /// or locked, before anything is removed.
   void forget(const std::vector<base::SnapshotId>& ids, base::WallTime now,
               const std::string& reason);
   /// What is wrong with the writers' chains: a record that is gone without a deletion record, or

@@ -259,6 +259,11 @@ void write_previous(WireWriter& writer, std::uint32_t field, const base::Hash& p
   if (previous != base::Hash{}) writer.bytes(field, previous.view());
 }
 
+void write_certificate(WireWriter& writer, std::uint32_t field,
+                       const std::optional<Certificate>& certificate) {
+  if (certificate) writer.bytes(field, encode_certificate(*certificate));
+}
+
 void parse_snapshot_field(const WireReader& reader, Snapshot& snapshot) {
   switch (reader.field()) {
     case 1:
@@ -312,6 +317,9 @@ void parse_snapshot_field(const WireReader& reader, Snapshot& snapshot) {
       return;
     case 16:
       snapshot.previous = reader.id<base::Hash>();
+      return;
+    case 17:
+      snapshot.certificate = decode_certificate(reader.bytes());
       return;
     default:
       reader.unknown_field();
@@ -373,6 +381,7 @@ base::Bytes encode_snapshot(const Snapshot& snapshot) {
   writer.bytes(14, snapshot.writer);
   writer.number(15, snapshot.sequence);
   write_previous(writer, 16, snapshot.previous);
+  write_certificate(writer, 17, snapshot.certificate);
   return bytes;
 }
 
@@ -396,6 +405,7 @@ base::Bytes encode_deletion(const Deletion& deletion) {
   writer.bytes(4, deletion.writer);
   writer.number(5, deletion.sequence);
   write_previous(writer, 6, deletion.previous);
+  write_certificate(writer, 7, deletion.certificate);
   return bytes;
 }
 
@@ -421,6 +431,9 @@ Deletion decode_deletion(base::ByteView bytes) {
         break;
       case 6:
         deletion.previous = reader.id<base::Hash>();
+        break;
+      case 7:
+        deletion.certificate = decode_certificate(reader.bytes());
         break;
       default:
         reader.unknown_field();

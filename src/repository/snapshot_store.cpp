@@ -135,7 +135,7 @@ Record SnapshotStore::State::load(const base::Hash& id) {
         const auto open = [&](base::ByteView object) {
           const auto opened = sealer.open(Traits::kind, id, object);
           auto read = Traits::decode(opened.record, id);
-          sealer.verify(Traits::kind, read.writer, opened);
+          sealer.verify(Traits::kind, read.writer, read.certificate, opened);
           return read;
         };
         auto record = load_cached<Record>(id, open);
@@ -193,10 +193,12 @@ std::vector<Record> SnapshotStore::State::load_all(const DamageSink& damaged) {
 
 template <class Record>
 base::Hash SnapshotStore::State::store(Record& record) {
+  keys.require(RecordTraits<Record>::kind.ability);
   const auto head = find_head();
   record.writer = sealer.writer();
   record.sequence = head.sequence + 1;
   record.previous = head.id;
+  record.certificate = sealer.certificate();
   using Traits = RecordTraits<Record>;
   const auto encoded = Traits::encode(record);
   const auto sealed = sealer.seal(Traits::kind, encoded, random);

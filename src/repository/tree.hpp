@@ -70,12 +70,26 @@ struct EncodedNode {
 /// As write_tree: the same nodes give the same pages and the same id.
 base::ChunkId write_encoded_tree(std::span<const EncodedNode> nodes, ChunkSink& sink);
 
-/// As write_encoded_tree, for a directory that was `previous` before: where little differs, only
-/// the differences are stored, on top of the whole tree that `previous` is or stands on. Every
-/// reader below sees a directory like any other. The id depends on both.
-/// Errors: io, unavailable; what else `source` cannot read is written whole.
-base::ChunkId write_changed_tree(std::span<const EncodedNode> nodes, const base::ChunkId& previous,
-                                 ChunkSource& source, ChunkSink& sink);
+/// The name in a node as encode_node made it. Errors: corrupt.
+std::string_view name_of_encoded(base::ByteView node);
+
+/// A directory that was written whole, as its writer remembers it.
+struct WholeTree {
+  base::ChunkId id;  // of the root page
+  std::span<const EncodedNode> nodes;
+};
+struct ChangedTree {
+  base::ChunkId id;
+  base::ChunkId whole;  // the whole tree that it is, or stands on
+};
+/// A directory with more entries than this is not compared with its past: its own pages are small
+/// against it.
+inline constexpr std::size_t compared_nodes_max = 4096;
+/// As write_encoded_tree, for a directory that was much like `before`: where little differs, only
+/// the differences are stored, on top of that tree, which must be in the repository. Every reader
+/// below sees a directory like any other. Nothing is read: who can only write can do it.
+ChangedTree write_changed_tree(std::span<const EncodedNode> nodes, const WholeTree& before,
+                               ChunkSink& sink);
 
 /// Whether long lists are read with the nodes that have them, or left detached.
 enum class Lists : std::uint8_t { attached, detached };

@@ -5,69 +5,13 @@
 #include "wire.hpp"
 
 #include <algorithm>
-#include <map>
 
 namespace holdfast::repository {
 
 namespace {
 
-/// A directory with more entries than this is not compared with its past: its own pages are small
-/// against it.
-constexpr std::size_t compared_nodes_max = 4096;
 /// So many differences are at most kept in an overlay; each later change stores them again.
 constexpr std::size_t differences_max = 64;
-
-using Messages = std::map<std::string, base::Bytes, std::less<>>;
-
-std::string name_in(base::ByteView message) {
-  WireReader reader(message, "a tree node");
-  if (!reader.next() || reader.field() != 1) reader.corrupt("it has no name");
-  return reader.text();
-}
-
-/// The nodes of a whole tree as they were encoded: canonical, so equal bytes are equal nodes. False
-/// when it has more than are compared.
-bool collect_messages(base::ByteView page, std::uint64_t level, ChunkSource& source,
-                      Messages& messages) {
-  constexpr std::uint64_t repeated = 1 << 2 | 1 << 3 | 1 << 5;
-  WireReader reader(page_message(PageKind::tree, page), "a tree page", repeated);
-  while (reader.next()) {
-    if (reader.field() != 2) continue;
-    if (messages.size() == compared_nodes_max) return false;
-    messages.insert_or_assign(name_in(reader.bytes()), base::copy_of(reader.bytes()));
-  }
-  if (level == 0) return true;
-  for (const auto& child : decode_tree_page(page).children) {
-    if (!collect_messages(source.load(child.page), level - 1, source, messages)) return false;
-  }
-  return true;
-}
-
-struct Base {
-  base::ChunkId id;
-  Messages messages;
-};
-
-/// The whole tree that `previous` is or stands on; nothing when it is too large, or cannot be read
-/// by this role, or is damaged: then the directory is written whole, which heals it.
-std::optional<Base> load_base_messages(const base::ChunkId& previous, ChunkSource& source) {
-  try {
-    const auto root = load_root(previous, source);
-    Base base{root.base.value_or(previous), {}};
-    const auto page = source.load(base.id);
-    const auto decoded = root.base ? load_base(base.id, source) : root;
-    if (decoded.count() > compared_nodes_max) return std::nullopt;
-    if (!collect_messages(page, decoded.level, source, base.messages)) return std::nullopt;
-    return base;
-  } catch (const base::Error& error) {
-    const auto kind = error.kind();
-    if (kind == base::ErrorKind::wrong_key || kind == base::ErrorKind::not_found ||
-        kind == base::ErrorKind::corrupt || kind == base::ErrorKind::unsupported) {
-      return std::nullopt;
-    }
-    throw;
-  }
-}
 
 struct Differences {
   std::vector<EncodedNode> nodes;
@@ -75,19 +19,18 @@ struct Differences {
   std::size_t count() const { return nodes.size() + removed.size(); }
 };
 
-Differences differences_of(const Messages& base, std::span<const EncodedNode> nodes) {
+Differences differences_of(std::span<const EncodedNode> base, std::span<const EncodedNode> nodes) {
   Differences differences;
   auto old = base.begin();
   for (const auto& node : nodes) {
-    for (; old != base.end() && old->first < node.name; ++old) {
-      differences.removed.push_back(old->first);
-    }
-    const bool known = old != base.end() && old->first == node.name;
-    if (!known || !std::ranges::equal(old->second, node.bytes)) differences.nodes.push_back(node);
+    for (; old != base.end() && old->name < node.name; ++old)
+      differences.removed.push_back(old->name);
+    const bool known = old != base.end() && old->name == node.name;
+    if (!known || !std::ranges::equal(old->bytes, node.bytes)) differences.nodes.push_back(node);
     if (known) ++old;
   }
   for (; old != base.end(); ++old)
-    differences.removed.push_back(old->first);
+    differences.removed.push_back(old->name);
   return differences;
 }
 
@@ -104,17 +47,26 @@ base::Bytes encode_overlay(const base::ChunkId& base, const Differences& differe
 
 }  // namespace
 
-base::ChunkId write_changed_tree(std::span<const EncodedNode> nodes, const base::ChunkId& previous,
-                                 ChunkSource& source, ChunkSink& sink) {
-  const auto base = load_base_messages(previous, source);
-  if (!base) return write_encoded_tree(nodes, sink);
-  const auto differences = differences_of(base->messages, nodes);
-  if (differences.count() == 0) return base->id;
-  const auto allowed = std::min(differences_max, base->messages.size() / 3);
-  if (differences.count() > allowed) return write_encoded_tree(nodes, sink);
-  const auto page = encode_overlay(base->id, differences);
-  if (page.size() > tree_page_size_max / 2) return write_encoded_tree(nodes, sink);
-  return sink.store(page);
+std::string_view name_of_encoded(base::ByteView node) {
+  WireReader reader(node, "a tree node");
+  if (!reader.next() || reader.field() != 1) reader.corrupt("it has no name");
+  return base::as_text(reader.bytes());
+}
+
+ChangedTree write_changed_tree(std::span<const EncodedNode> nodes, const WholeTree& before,
+                               ChunkSink& sink) {
+  const auto whole = [&] {
+    const auto id = write_encoded_tree(nodes, sink);
+    return ChangedTree{id, id};
+  };
+  if (before.nodes.size() > compared_nodes_max) return whole();
+  const auto differences = differences_of(before.nodes, nodes);
+  if (differences.count() == 0) return {before.id, before.id};
+  const auto allowed = std::min(differences_max, before.nodes.size() / 3);
+  if (differences.count() > allowed) return whole();
+  const auto page = encode_overlay(before.id, differences);
+  if (page.size() > tree_page_size_max / 2) return whole();
+  return {sink.store(page), before.id};
 }
 
 void merge_overlay(TreePage&& overlay, const std::function<void(const NodeVisit&)>& walk_base,

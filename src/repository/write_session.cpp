@@ -263,7 +263,8 @@ void WriteSession::State::seal_into(const Place& place, const pipeline::SegmentB
 }
 
 WriteSession::WriteSession(Repository& repository, WriteOptions options)
-    : state_(std::make_unique<State>(repository, std::move(options))) {}
+    : state_((repository.expect_writable(),
+              std::make_unique<State>(repository, std::move(options)))) {}
 
 WriteSession::~WriteSession() = default;
 

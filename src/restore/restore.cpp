@@ -163,6 +163,7 @@ RestoreReport run_restore(repository::Repository& repository, const repository::
                           const RestoreRequest& request, base::ProgressObserver& progress,
                           std::stop_token stopping) {
   check_request(request);
+  repository.keys().require(repository::Ability::read_content);
   repository.index();  // first use reads it; before anything is touched
   for (const auto& path : request.paths)
     browse::look_up(snapshot, path, repository.chunks());

@@ -124,6 +124,8 @@ class ReaderTest(ProgramTest):
             snapshot, states = self.back_up_all()
             expected[snapshot] = states
             self.change(number)
+            if number == 1:
+                self.run_program("key", "rotate")
         listed = [line.split()[0] for line in self.reader("list").stdout.decode().splitlines()]
         self.assertEqual(sorted(listed), sorted(expected))
         self.reader("check")

@@ -46,6 +46,7 @@ private:
     json.field("clean", report.clean()).field("read_data", read_data_);
     json.field("snapshots", report.snapshots).field("packs", report.packs);
     json.field("chunks", report.chunks).field("unused_packs", report.unused_packs);
+    json.field("left_out", std::string_view(report.left_out));
     json.field("bytes_read", report.bytes_read).field("bytes_verified", report.bytes_verified);
     json.key("problems").begin_array();
     for (const auto& problem : report.problems) {
@@ -76,6 +77,7 @@ private:
         read_data_
             ? fmt::format(", {} read and verified", base::format_byte_count(report.bytes_read))
             : ""));
+    if (!report.left_out.empty()) console.line("not checked: " + report.left_out);
     if (report.unused_packs > 0) {
       console.line(fmt::format("{} left by interrupted runs: harmless",
                                counted(report.unused_packs, "pack", "packs")));

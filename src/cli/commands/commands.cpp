@@ -16,6 +16,16 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_stats_command());
   commands.push_back(make_forget_command());
   commands.push_back(make_check_command());
+  commands.push_back(make_key_list_command());
+  commands.push_back(make_key_add_command());
+  commands.push_back(make_key_remove_command());
+  commands.push_back(make_key_passwd_command());
+  commands.push_back(make_key_rotate_command());
+  commands.push_back(make_key_generate_command());
+  commands.push_back(make_key_export_command());
+  commands.push_back(make_key_split_command());
+  commands.push_back(make_key_join_command());
+  commands.push_back(make_key_rehearse_command());
   commands.push_back(make_version_command());
   commands.push_back(make_completion_command());
   return commands;

@@ -19,6 +19,16 @@ std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_stats_command();
 std::unique_ptr<Command> make_forget_command();
 std::unique_ptr<Command> make_check_command();
+std::unique_ptr<Command> make_key_add_command();
+std::unique_ptr<Command> make_key_export_command();
+std::unique_ptr<Command> make_key_generate_command();
+std::unique_ptr<Command> make_key_join_command();
+std::unique_ptr<Command> make_key_list_command();
+std::unique_ptr<Command> make_key_passwd_command();
+std::unique_ptr<Command> make_key_rehearse_command();
+std::unique_ptr<Command> make_key_remove_command();
+std::unique_ptr<Command> make_key_rotate_command();
+std::unique_ptr<Command> make_key_split_command();
 std::unique_ptr<Command> make_version_command();
 std::unique_ptr<Command> make_completion_command();
 

@@ -81,7 +81,7 @@ private:
   /// A key press must not ask for a passphrase.
   static void list_snapshots(Session& session) {
     std::set<std::string> ids;
-    if (session.passphrase_is_at_hand()) {
+    if (session.key_is_at_hand()) {
       for (const auto& snapshot : session.snapshots())
         ids.insert(snapshot.id.short_hex());
     }

@@ -45,8 +45,8 @@ public:
     const auto repository =
         repository::Repository::create(store, secret, options, session.repository_environment());
     // A plain path also works in the commands that the sheet prints.
-    const auto sheet = repository::recovery_sheet(
-        *repository, location.scheme == "file" ? location.path : location.url());
+    const auto place = location.scheme == "file" ? location.path : location.url();
+    const auto sheet = repository::recovery_sheet(*repository, repository->slot(), place);
     if (sheet_file_) {
       const auto path = absolute_path(*sheet_file_, session.environment().working_directory);
       base::write_durably(path, base::as_bytes(sheet), 0600);

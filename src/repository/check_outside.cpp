@@ -1,0 +1,102 @@
+#include "check_outside.hpp"
+
+#include "base/error.hpp"
+#include "base/task_group.hpp"
+#include "index_segment.hpp"
+#include "stored_pack.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace holdfast::repository {
+
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using pipeline::sector_size;
+
+constexpr std::size_t sectors_at_once = 64;
+
+struct StoredPack {
+  base::PackId id;
+  std::uint64_t size = 0;
+};
+
+std::vector<StoredPack> list_packs(storage::Backend& backend, CheckFindings& findings) {
+  std::vector<StoredPack> packs;
+  backend.list("packs/", [&](const storage::ObjectInfo& object) {
+    try {
+      const auto id =
+          base::PackId::from_hex(std::string_view(object.name).substr(object.name.rfind('/') + 1));
+      if (pack_object_name(id) == object.name) packs.push_back({id, object.size});
+    } catch (const Error&) {
+      findings.add(object.name, "is not a pack");
+    }
+  });
+  return packs;
+}
+
+/// Returns how many bytes were read. Errors: corrupt, as the store.
+std::uint64_t verify_sectors(storage::Backend& backend, const StoredPack& pack,
+                             const pipeline::PackTrailer& trailer,
+                             const std::stop_token& stopping) {
+  const auto name = pack_object_name(pack.id);
+  const auto end = trailer.directory_offset + trailer.directory_size;
+  base::Buffer buffer(sectors_at_once * sector_size);
+  std::size_t sector = 0;
+  for (std::uint64_t at = 0; at < end;) {
+    base::check_cancelled(stopping);
+    const auto wanted = std::min<std::uint64_t>(buffer.capacity(), end - at);
+    buffer.set_size(backend.read(name, at, buffer.all().first(wanted)));
+    if (buffer.size() != wanted) {
+      throw Error(ErrorKind::corrupt, fmt::format("it ends at byte {}", at + buffer.size()));
+    }
+    for (auto rest = buffer.view(); !rest.empty(); ++sector) {
+      const auto size = std::min(rest.size(), sector_size);
+      if (sector >= trailer.sector_checksums.size() ||
+          pipeline::sector_checksum(rest.first(size)) != trailer.sector_checksums[sector]) {
+        throw Error(ErrorKind::corrupt,
+                    fmt::format("bytes {} to {} are not what was written", sector * sector_size,
+                                sector * sector_size + size - 1));
+      }
+      rest = rest.subspan(size);
+    }
+    at += wanted;
+  }
+  return end;
+}
+
+}  // namespace
+
+void check_packs_outside(Repository& repository, const CheckOptions& options,
+                         base::ProgressObserver& progress, CheckFindings& findings,
+                         CheckReport& report, const std::stop_token& stopping) {
+  auto& backend = repository.backend();
+  const auto packs = list_packs(backend, findings);
+  base::Progress now;
+  now.phase = "check";
+  now.items_total = packs.size();
+  for (const auto& pack : packs) {
+    base::check_cancelled(stopping);
+    try {
+      static_cast<void>(read_pack_header(backend, pack.id));
+      const auto trailer = read_pack_trailer(backend, pack.id, pack.size);
+      if (options.read_data) {
+        report.bytes_read += verify_sectors(backend, pack, trailer, stopping);
+      }
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+      findings.add(pack_object_name(pack.id), error.what());
+    }
+    ++now.items_done;
+    now.bytes_done = report.bytes_read;
+    progress.on_progress(now);
+  }
+  report.packs = packs.size();
+}
+
+}  // namespace holdfast::repository
