@@ -6,33 +6,59 @@
 #include "repository/repository.hpp"
 #include "repository/segment_reader.hpp"
 
+#include <cstdint>
+#include <future>
 #include <list>
+#include <map>
+#include <memory>
 #include <mutex>
+#include <vector>
 
 namespace holdfast::repository {
 
+/// A chunk's bytes, in memory as long as this lives.
+struct HeldChunk {
+  std::shared_ptr<const void> holder;
+  base::ByteView bytes;
+};
+
 /// Single chunks of a repository, each verified against its id; keeps the segments opened last,
-/// because chunks that are read one after the other mostly stand in one segment. Any thread, one at
-/// a time inside.
+/// because chunks that are read one after the other mostly stand in one segment. A segment that
+/// several threads want is opened once.
+///
+/// Threads: any, at the same time.
 class ChunkReader final : public ChunkSource {
 public:
-  explicit ChunkReader(Repository& repository) : repository_(repository), reader_(repository) {}
+  static constexpr std::size_t kept_bytes_default = 16UL * 1024 * 1024;
+
+  /// Keeps at most `kept_bytes_max` bytes of decoded segments, and always one.
+  explicit ChunkReader(Repository& repository, std::size_t kept_bytes_max = kept_bytes_default);
+  ~ChunkReader() override;
 
   base::Bytes load(const base::ChunkId& id) override;
+  /// As load, without a copy.
+  HeldChunk hold(const base::ChunkId& id);
 
 private:
-  static constexpr std::size_t kept_bytes_max = 16UL * 1024 * 1024;
-
-  struct Segment {
+  struct Segment;
+  using Opening = std::shared_future<std::shared_ptr<Segment>>;
+  struct Kept {
     SegmentLocation location;
-    base::Bytes bytes;
+    Opening segment;
   };
-  base::ByteView segment_at(const SegmentLocation& location);
+  using Recent = std::list<Kept>;
+
+  std::shared_ptr<Segment> segment_at(const SegmentLocation& location);
+  std::shared_ptr<Segment> open(const SegmentLocation& location);
+  std::unique_ptr<SegmentReader> take_reader();
+  void drop(Recent::iterator which);
 
   Repository& repository_;
+  const std::size_t kept_bytes_max_;
   std::mutex mutex_;
-  SegmentReader reader_;
-  std::list<Segment> recent_;  // newest first
+  std::vector<std::unique_ptr<SegmentReader>> idle_;  // one for each thread that read at a time
+  Recent recent_;                                     // newest first
+  std::map<SegmentLocation, Recent::iterator> known_;
   std::size_t kept_bytes_ = 0;
 };
 
