@@ -31,7 +31,8 @@ bool same_content(const repository::Node& a, const repository::Node& b) {
     return a.paged->file_hash == b.paged->file_hash && a.paged->size == b.paged->size;
   }
   return !a.paged && !b.paged && a.entry.size == b.entry.size && a.chunks == b.chunks &&
-         a.entry.holes == b.entry.holes;
+         a.entry.holes == b.entry.holes && a.chunk_list == b.chunk_list &&
+         a.hole_list == b.hole_list;
 }
 
 bool same_metadata(const Entry& a, const Entry& b) {
@@ -43,12 +44,17 @@ bool same_metadata(const Entry& a, const Entry& b) {
          a.attributes == b.attributes && (a.hard_link != 0) == (b.hard_link != 0);
 }
 
-std::optional<ChangeKind> compare(const Place& before, const Place& after) {
-  if (before.node.entry.kind != after.node.entry.kind) return ChangeKind::type;
-  if (!same_content(before.node, after.node)) return ChangeKind::content;
-  const bool known = before.recorded && after.recorded;
-  if (known && !same_metadata(before.node.entry, after.node.entry)) return ChangeKind::metadata;
-  return {};
+/// Whether the trees of both say everything: then pages that they share need not be opened.
+bool stand_alone(const Directory& before, const Directory& after) {
+  return before && after && before->overlay == nullptr && after->overlay == nullptr &&
+         before->node.tree && after->node.tree;
+}
+
+Place place_in(const Place& directory, const repository::Node& node) {
+  Place place;
+  place.node = node;
+  place.item = directory.item;
+  return place;
 }
 
 bool is_directory(const Place* place) {
@@ -85,9 +91,33 @@ public:
 
 private:
   void merge(const Pair& pair) {
+    std::vector<Pair> below;
+    if (stand_alone(pair.before, pair.after))
+      merge_trees(pair, below);
+    else
+      merge_lists(pair, below);
+    while (!below.empty()) {
+      stack_.push_back(std::move(below.back()));
+      below.pop_back();
+    }
+  }
+
+  void merge_trees(const Pair& pair, std::vector<Pair>& below) {
+    using repository::Node;
+    repository::diff_trees(*pair.before->node.tree, *pair.after->node.tree, chunks_,
+                           [&](const Node* old_node, const Node* new_node) {
+                             Directory before;
+                             Directory after;
+                             if (old_node != nullptr) before = place_in(*pair.before, *old_node);
+                             if (new_node != nullptr) after = place_in(*pair.after, *new_node);
+                             meet(pair.path, before ? &*before : nullptr, after ? &*after : nullptr,
+                                  below);
+                           });
+  }
+
+  void merge_lists(const Pair& pair, std::vector<Pair>& below) {
     auto before = entries_of(before_, pair.before, chunks_);
     auto after = entries_of(after_, pair.after, chunks_);
-    std::vector<Pair> below;
     for (std::size_t i = 0, j = 0; i < before.size() || j < after.size();) {
       const bool take_before =
           j == after.size() ||
@@ -98,10 +128,6 @@ private:
       meet(pair.path, take_before ? &before[i] : nullptr, take_after ? &after[j] : nullptr, below);
       i += take_before ? 1 : 0;
       j += take_after ? 1 : 0;
-    }
-    while (!below.empty()) {
-      stack_.push_back(std::move(below.back()));
-      below.pop_back();
     }
   }
 
@@ -130,6 +156,14 @@ private:
 };
 
 }  // namespace
+
+std::optional<ChangeKind> compare(const Place& before, const Place& after) {
+  if (before.node.entry.kind != after.node.entry.kind) return ChangeKind::type;
+  if (!same_content(before.node, after.node)) return ChangeKind::content;
+  const bool known = before.recorded && after.recorded;
+  if (known && !same_metadata(before.node.entry, after.node.entry)) return ChangeKind::metadata;
+  return {};
+}
 
 std::string_view name_of(ChangeKind kind) {
   switch (kind) {

@@ -16,6 +16,10 @@ namespace holdfast::browse {
 enum class ChangeKind : std::uint8_t { added, removed, content, metadata, type };
 std::string_view name_of(ChangeKind kind);
 
+/// How an entry differs; nothing when it does not. Of directories: they themselves, not what is in
+/// them.
+std::optional<ChangeKind> compare(const Place& before, const Place& after);
+
 struct Change {
   ChangeKind kind = ChangeKind::added;
   std::string path;

@@ -3,6 +3,7 @@
 #include "browse/content.hpp"
 #include "browse/diff.hpp"
 #include "browse/find.hpp"
+#include "browse/history.hpp"
 #include "browse/listing.hpp"
 #include "crypto/blake3.hpp"
 #include "repository/tree.hpp"
@@ -109,6 +110,59 @@ TEST(Diff, SharedDirectoriesAreNotRead) {
   chunks.loads = 0;
   EXPECT_THAT(changes(snapshot, snapshot, chunks), IsEmpty());
   EXPECT_EQ(chunks.loads, 0);
+}
+
+TEST(Diff, SharedPagesOfLargeDirectoriesAreNotRead) {
+  MemoryChunks chunks;
+  Files files;
+  for (int i = 0; i < 5000; ++i)
+    files["/srv/d/" + std::to_string(i)] = "x";
+  const auto before = snapshot_of(files, chunks);
+  files["/srv/d/2500"] = "changed";
+  const auto after = snapshot_of(files, chunks);
+  chunks.loads = 0;
+  EXPECT_THAT(changes(before, after, chunks), ElementsAre("content /srv/d/2500"));
+  EXPECT_LT(chunks.loads, 20);
+}
+
+TEST(Diff, LongListsOfChunksAreContent) {
+  MemoryChunks chunks;
+  const auto snapshot_with = [&](const std::string& first) {
+    auto node = make_file("a", first, chunks);
+    for (int i = 0; i < 200; ++i)
+      node.chunks.push_back(chunks.store(base::as_bytes(std::to_string(i))));
+    auto snapshot = snapshot_of({{"/srv/a", ""}}, chunks);
+    snapshot.items[0].root.tree = repository::write_tree({&node, 1}, chunks);
+    return snapshot;
+  };
+  EXPECT_THAT(changes(snapshot_with("1"), snapshot_with("2"), chunks),
+              ElementsAre("content /srv/a"));
+}
+
+TEST(History, SaysWhenAPathChanged) {
+  MemoryChunks chunks;
+  const std::vector<repository::Snapshot> snapshots = {
+      snapshot_of({{"/srv/b", ""}}, chunks),
+      snapshot_of({{"/srv/a", "1"}}, chunks),
+      snapshot_of({{"/srv/a", "1"}, {"/srv/b", "2"}}, chunks),
+      snapshot_of({{"/srv/a", "22"}}, chunks),
+      snapshot_of({{"/srv/b", "2"}}, chunks),
+      snapshot_of({{"/srv/a/in", "1"}}, chunks)};
+  std::vector<const repository::Snapshot*> all;
+  for (const auto& snapshot : snapshots)
+    all.push_back(&snapshot);
+  const auto versions = history_of("/srv/a", all, chunks);
+  std::vector<std::string> told;
+  for (const auto& version : versions) {
+    told.push_back(std::string(name_of(version.change)) + " " +
+                   std::to_string(version.first - snapshots.data()) + "-" +
+                   std::to_string(version.last - snapshots.data()) + " " +
+                   (version.node ? std::to_string(version.node->entry.size) : "gone"));
+  }
+  EXPECT_THAT(told, ElementsAre("added 1-2 1", "content 3-3 2", "removed 4-4 gone", "added 5-5 0"));
+  EXPECT_EQ(versions[0].snapshots, 2U);
+  EXPECT_THAT(history_of("/srv/nothing", all, chunks), IsEmpty());
+  EXPECT_THROW(history_of("relative", all, chunks), base::Error);
 }
 
 TEST(Diff, ATypeAndMetadataAreChangesOfTheirOwn) {
