@@ -97,6 +97,34 @@ class Look(ProgramTest):
         self.assertIn("nothing was found", self.run_program("find", "x.y").text)
         self.run_program("find", expect=USAGE)
 
+    def test_find_by_size_and_time(self):
+        os.utime(self.path("source/readme.txt"), (1_000_000_000, 1_000_000_000))
+        self.backup("--site", "blog", self.source)
+
+        def found(*options):
+            matches = self.run_program("find", *options, "--json").json["matches"]
+            return {os.path.basename(match["path"]) for match in matches}
+
+        self.assertEqual(found("--larger", "10kB"), {"data.bin"})
+        self.assertEqual(found("--smaller", "4"), {"file"})
+        self.assertEqual(found("--older", "2001-12-31"), {"readme.txt"})
+        self.assertEqual(found("read*", "--newer", "2020-01-01", "--smaller", "10"), {"readme.txt"})
+        self.run_program("find", "--newer", "yesterdayish", expect=USAGE)
+
+    def test_history(self):
+        os.unlink(self.path("source/readme.txt"))
+        third = self.backup("--site", "blog", self.source)["snapshot"]["id"]
+        path = self.path("source/readme.txt")
+        versions = self.run_program("history", path, "--json").json["versions"]
+        self.assertEqual([(v["change"], v["first"], v["snapshots"]) for v in versions],
+                         [("added", self.first, 1), ("content", self.second, 1),
+                          ("removed", third, 1)])
+        self.assertEqual([v["entry"] and v["entry"]["size"] for v in versions], [8, 14, None])
+        self.assertIn("gone", self.run_program("history", path).text)
+        self.assertIn("gone", self.run_program("history", "source/readme.txt").text)
+        self.run_program("history", path, "--site", "shop", expect=NOT_FOUND)
+        self.run_program("history", "/nowhere", expect=NOT_FOUND)
+
     def test_stats(self):
         stats = self.run_program("stats", "--json").json
         self.assertEqual(stats["snapshots"], 2)

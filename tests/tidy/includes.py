@@ -30,6 +30,7 @@ FOREIGN = (
     ("yaml-cpp/*", ("src/config/*",)),
     ("CLI/*", ("src/cli/*",)),
     ("archive*.h", ("src/archive/*",)),
+    ("fuse*.h", ("src/mount/*",)),
 )
 
 # Folders that compute and do no I/O, and the headers that would let them.

@@ -12,7 +12,9 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_cat_command());
   commands.push_back(make_diff_command());
   commands.push_back(make_find_command());
+  commands.push_back(make_history_command());
   commands.push_back(make_export_command());
+  commands.push_back(make_mount_command());
   commands.push_back(make_stats_command());
   commands.push_back(make_forget_command());
   commands.push_back(make_check_command());

@@ -15,6 +15,8 @@ std::unique_ptr<Command> make_restore_command();
 std::unique_ptr<Command> make_cat_command();
 std::unique_ptr<Command> make_diff_command();
 std::unique_ptr<Command> make_find_command();
+std::unique_ptr<Command> make_history_command();
+std::unique_ptr<Command> make_mount_command();
 std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_stats_command();
 std::unique_ptr<Command> make_forget_command();

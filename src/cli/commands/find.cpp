@@ -27,11 +27,14 @@ struct Version {
 class FindCommand final : public Command {
 public:
   std::string name() const override { return "find"; }
-  std::string summary() const override { return "Find files in all snapshots, by name"; }
+  std::string summary() const override {
+    return "Find files in all snapshots, by name, size and time";
+  }
   std::string examples() const override {
     return "  holdfast find '*.env'                    by name, every version\n"
            "  holdfast find '/srv/blog/*/avatar.png'   by path, where the pattern has a slash\n"
-           "  holdfast find --site blog -i 'readme*' --type file\n";
+           "  holdfast find --site blog -i 'readme*' --type file\n"
+           "  holdfast find --larger 1GiB --newer 2026-11-01\n";
   }
 
   void declare(Arguments& arguments) override {
@@ -40,14 +43,20 @@ public:
     arguments.option("--snapshot", "ID", snapshots_, "only these snapshots; repeatable",
                      Completes::snapshots);
     arguments.option("--type", "TYPE", type_, "file, directory, symlink, ...");
+    arguments.size("--larger", larger_, "files of more than this");
+    arguments.size("--smaller", smaller_, "files of less than this");
+    arguments.option("--newer", "TIME", newer_, "changed at or after this time");
+    arguments.option("--older", "TIME", older_, "changed before this time");
     arguments.flag("-i,--ignore-case", ignore_case_, "upper and lower case are the same");
   }
 
   int run(Session& session) override {
-    if (patterns_.empty()) {
-      throw base::Error(base::ErrorKind::invalid_input, "no pattern was given")
+    if (patterns_.empty() && !limited()) {
+      throw base::Error(base::ErrorKind::invalid_input, "nothing was said to look for")
           .set_hint("holdfast find '*.env'");
     }
+    if (newer_) from_ = base::parse_time(*newer_);
+    if (older_) until_ = base::parse_time(*older_);
     browse::Finder finder(session.repository().chunks(),
                           [this](const std::string& path, const sources::Entry& entry) {
                             return is_wanted(path, entry);
@@ -64,8 +73,21 @@ public:
   }
 
 private:
-  bool is_wanted(const std::string& path, const sources::Entry& entry) const {
+  bool limited() const { return type_ || larger_ || smaller_ || newer_ || older_; }
+
+  bool is_within_limits(const sources::Entry& entry) const {
     if (type_ && sources::name_of(entry.kind) != *type_) return false;
+    const bool sized = larger_ || smaller_;
+    if (sized && entry.kind != sources::EntryKind::file) return false;
+    if (larger_ && entry.size <= *larger_) return false;
+    if (smaller_ && entry.size >= *smaller_) return false;
+    const base::WallTime changed{entry.mtime_seconds, entry.mtime_nanoseconds};
+    return !(from_ && changed < *from_) && !(until_ && changed >= *until_);
+  }
+
+  bool is_wanted(const std::string& path, const sources::Entry& entry) const {
+    if (!is_within_limits(entry)) return false;
+    if (patterns_.empty()) return true;
     const int flags = ignore_case_ ? FNM_CASEFOLD : 0;
     return std::ranges::any_of(patterns_, [&](const std::string& pattern) {
       const bool by_path = pattern.find('/') != std::string::npos;
@@ -129,6 +151,12 @@ private:
   std::vector<std::string> snapshots_;
   std::optional<std::string> site_;
   std::optional<std::string> type_;
+  std::optional<std::uint64_t> larger_;
+  std::optional<std::uint64_t> smaller_;
+  std::optional<std::string> newer_;
+  std::optional<std::string> older_;
+  std::optional<base::WallTime> from_;
+  std::optional<base::WallTime> until_;
   bool ignore_case_ = false;
 };
 
