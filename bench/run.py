@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import browse
 import data
 import measure
 import tools
@@ -19,6 +20,7 @@ GOALS = {
 SIZE_GOAL = 0.80
 MEMORY_GOAL = 1.0
 MEMORY_LIMIT = 160
+SECTIONS = ["tree", "large", "touched", "many", "index", "browse"]
 
 
 def work_rounds(label, tool, path, runs, verbs, scratch):
@@ -179,7 +181,7 @@ def machine():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="repetitions of each work (default 3)")
-    parser.add_argument("--only", nargs="+", choices=["tree", "large", "touched", "many", "index"])
+    parser.add_argument("--only", nargs="+", choices=SECTIONS)
     parser.add_argument("--data", default="build/bench-data", help="where test data is kept")
     parser.add_argument("--no-borg", action="store_true")
     parser.add_argument("--output", default="bench/results.md")
@@ -187,7 +189,7 @@ def main():
     work = os.path.abspath(options.data)
     scratch = os.path.join(work, "scratch")
     os.makedirs(scratch, exist_ok=True)
-    wanted = options.only or ["tree", "large", "touched", "many", "index"]
+    wanted = options.only or SECTIONS
     everyone = [tools.Holdfast(scratch), tools.Restic(scratch)]
     if not options.no_borg:
         everyone.append(tools.Borg(scratch))
@@ -217,6 +219,8 @@ def main():
         lines += many_section(work, scratch)
     if "index" in wanted:
         lines += index_section(scratch)
+    if "browse" in wanted:
+        lines += browse.section(work, scratch)
     measure.remove(scratch)
     with open(options.output, "w") as out:
         out.write("\n".join(lines).rstrip() + "\n")
