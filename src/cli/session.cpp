@@ -198,15 +198,17 @@ base::Secret Session::new_passphrase(const std::optional<std::string>& file) {
   return read_passphrase(sources, Ask::twice, services_, console_, stopping_);
 }
 
-std::optional<std::string> Session::key_file() const {
+std::optional<std::string> Session::key_file() {
   const bool passphrase =
       options_.passphrase_file || options_.passphrase_fd || options_.passphrase_command;
   if (options_.key_file && passphrase) {
     throw Error(ErrorKind::invalid_input, "a key file and a passphrase exclude each other");
   }
+  if (passphrase) return std::nullopt;
   const auto& named = options_.key_file ? options_.key_file : environment_.key_file;
-  if (!named || passphrase) return std::nullopt;
-  return absolute_path(*named, environment_.working_directory);
+  if (named) return absolute_path(*named, environment_.working_directory);
+  if (environment_.passphrase_file || config() == nullptr) return std::nullopt;
+  return config()->key_file;
 }
 
 bool Session::key_is_at_hand() {

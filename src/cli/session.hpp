@@ -78,7 +78,7 @@ private:
   void read_config();
   PassphraseSources passphrase_sources();
   /// Where the key file is; nothing when a passphrase is to open the repository.
-  std::optional<std::string> key_file() const;
+  std::optional<std::string> key_file();
 
   Services& services_;
   const Environment& environment_;

@@ -62,6 +62,7 @@ struct Config {
   std::string path;  // of the file, for messages
   std::optional<std::string> repository;
   std::optional<std::string> passphrase_file;
+  std::optional<std::string> key_file;
   std::vector<std::string> passphrase_command;  // arguments; no shell
   std::optional<unsigned> parity_percent;       // in packs
   std::vector<Site> sites;                      // in the order of the file

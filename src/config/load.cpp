@@ -24,6 +24,7 @@ std::string directory_of(const std::string& path) {
 
 void read_passphrase(Reading& reading, Section& root, Config& config) {
   config.passphrase_file = root.path("passphrase_file");
+  config.key_file = root.path("key_file");
   const auto node = root.take("passphrase_command");
   if (!node.IsDefined()) return;
   for_each_element(reading, node, "passphrase_command", [&](const YAML::Node& element) {

@@ -6,8 +6,9 @@
 #include "check_outside.hpp"
 #include "check_packs.hpp"
 #include "check_trees.hpp"
+#include "epochs.hpp"
 #include "repository/format_object.hpp"
-#include "repository/key_slot.hpp"
+#include "repository/key_ring.hpp"
 #include "repository/snapshot.hpp"
 #include "slot_names.hpp"
 
@@ -47,19 +48,27 @@ void check_format(Repository& repository, CheckFindings& findings) {
 }
 
 void check_slots(Repository& repository, CheckFindings& findings) {
-  std::vector<std::string> names;
-  repository.backend().list(std::string(slot_prefix), [&](const storage::ObjectInfo& object) {
-    names.push_back(object.name);
-  });
-  for (const auto& name : names) {
-    tolerate(findings, name, [&] {
-      const auto slot = describe_slot(storage::get(repository.backend(), name, slot_size_max));
-      if (slot.repository != repository.id()) {
-        throw Error(base::ErrorKind::corrupt, "it is of another repository");
-      }
-    });
+  const auto slots = list_slots(repository);
+  for (const auto& slot : slots) {
+    const auto name = std::string(slot_prefix) + slot.info.id;
+    if (!slot.damage.empty()) {
+      findings.add(name, slot.damage);
+    } else if (!slot.certified) {
+      findings.add(name, "was not made by the owner: remove it with holdfast key remove");
+    }
   }
-  if (names.empty()) findings.add("keys/", "there is no key slot: nobody can open this repository");
+  if (slots.empty()) findings.add("keys/", "there is no key slot: nobody can open this repository");
+}
+
+void check_epochs(Repository& repository, CheckFindings& findings) {
+  const auto damaged = find_damaged_epochs(repository.backend(), repository.id(),
+                                           repository.keys().owner_signing_key);
+  for (const auto& copy : damaged)
+    findings.add(copy.name, copy.why);
+  if (repository.keys().newest_epoch().number < repository.newest_epoch_seen()) {
+    findings.add("epochs/", fmt::format("epoch {}, which this machine saw, is gone or damaged",
+                                        repository.newest_epoch_seen()));
+  }
 }
 
 std::vector<Snapshot> check_snapshots(Repository& repository, CheckFindings& findings) {
@@ -100,6 +109,7 @@ CheckReport check(Repository& repository, const CheckOptions& options,
   CheckReport report;
   check_format(repository, findings);
   check_slots(repository, findings);
+  check_epochs(repository, findings);
   // In this order, against the one in which a backup writes: what a snapshot needs is in the index
   // by then, and what the index names is in the packs, even while backups run.
   const auto snapshots = check_snapshots(repository, findings);

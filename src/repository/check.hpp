@@ -33,10 +33,11 @@ struct CheckReport {
   bool clean() const { return problems.empty(); }
 };
 
-/// Structure: format copies, key slots, index segments as they stand in the store, every snapshot's
-///            signature and tree pages, every chunk they name in the index, every indexed pack
-///            present with its size, header and trailer. With read_data: every sector checksum,
-///            every directory compared with the index, every segment opened, every chunk hashed.
+/// Structure: format copies, key slots, epochs, index segments as they stand in the store, every
+///            snapshot's signature and tree pages, every chunk they name in the index, every
+///            indexed pack present with its size, header and trailer. With read_data: every sector
+///            checksum, every directory compared with the index, every segment opened, every chunk
+///            hashed.
 ///
 /// A role that cannot read contents checks all but trees and contents, with read_data the checksums
 /// of all sectors; one without the index only what stands outside of seals, and records.

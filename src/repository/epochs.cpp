@@ -214,6 +214,23 @@ StoredEpochs load_epochs(storage::Backend& backend, const base::RepositoryId& re
   return stored;
 }
 
+std::vector<DamagedEpoch> find_damaged_epochs(storage::Backend& backend,
+                                              const base::RepositoryId& repository,
+                                              const crypto::PublicKey& owner) {
+  std::vector<DamagedEpoch> damaged;
+  for (const auto& [number, names] : list_copies(backend)) {
+    for (const auto& name : names) {
+      try {
+        static_cast<void>(load_copy(backend, number, {name}, repository, owner));
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::corrupt) throw;
+        damaged.push_back({name, error.what()});
+      }
+    }
+  }
+  return damaged;
+}
+
 void complete_epoch_copies(storage::Backend& backend, const base::RepositoryId& repository,
                            const crypto::PublicKey& owner) {
   for (const auto& [number, names] : list_copies(backend)) {

@@ -51,6 +51,14 @@ struct StoredEpochs {
 };
 StoredEpochs load_epochs(storage::Backend& backend, const base::RepositoryId& repository,
                          const crypto::PublicKey& owner);
+/// A copy that is not what the owner signed.
+struct DamagedEpoch {
+  std::string name;
+  std::string why;
+};
+std::vector<DamagedEpoch> find_damaged_epochs(storage::Backend& backend,
+                                              const base::RepositoryId& repository,
+                                              const crypto::PublicKey& owner);
 /// Writes the copies that an interrupted rotation left out.
 void complete_epoch_copies(storage::Backend& backend, const base::RepositoryId& repository,
                            const crypto::PublicKey& owner);

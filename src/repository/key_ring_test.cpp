@@ -1,8 +1,10 @@
 #include "repository/key_ring.hpp"
 
 #include "base/error.hpp"
+#include "base/progress.hpp"
 #include "epochs.hpp"
 #include "records_testing.hpp"
+#include "repository/check.hpp"
 #include "repository_testing.hpp"
 
 #include <gmock/gmock.h>
@@ -271,6 +273,23 @@ TEST_F(KeyRing, AnEpochIsReadFromAnyOfItsCopies) {
   test_.flip(names[0], 100);
   test_.memory->remove(names[1]);
   EXPECT_EQ(test_.reopen()->chunks().load(content).size(), 2000U);
+}
+
+TEST_F(KeyRing, ChecksFindWhatIsDamagedOrForged) {
+  rotate_epoch(*test_.repository);
+  base::NoProgress silent;
+  EXPECT_TRUE(check(*test_.repository, {}, silent, {}).clean());
+  const auto name = epoch_names(2)[1];
+  test_.flip(name, 100);
+  auto forged = make_owner_bundle(test_.random);
+  certify_owner(forged, test_.repository->id(), test_.random);
+  test_.replace("keys/00000000deadbeef",
+                seal_slot(forged, test_.repository->id(), PassphraseLock{other_, cheap},
+                          {"let me in", 0}, test_.random));
+  std::vector<std::string> objects;
+  for (const auto& problem : check(*test_.repository, {}, silent, {}).problems)
+    objects.push_back(problem.object);
+  EXPECT_THAT(objects, testing::UnorderedElementsAre(name, "keys/00000000deadbeef"));
 }
 
 TEST_F(KeyRing, ALostEpochIsNotWrittenOver) {

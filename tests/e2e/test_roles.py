@@ -61,6 +61,7 @@ class Matrix(Keys):
                 (("cat", f"latest:{self.source}/readme.txt"), READERS),
                 (("find", "readme*"), READERS),
                 (("diff", doomed[number], "latest"), READERS),
+                (("export", "latest", "-o", self.path(f"{role}.tar")), READERS),
                 (("restore", "latest", "--to", self.path("out-" + role)), READERS),
                 (("forget", doomed[number]), {"owner", "maintainer"}),
                 (("key", "add", "--role", "auditor", "--generate",
@@ -155,6 +156,10 @@ class Files(Keys):
         self.run_program("backup", "--passphrase-file", self.passphrase_file, self.source,
                          HOLDFAST_KEY_FILE=path)
         self.run_program("snapshots", "--key-file", self.path("missing"), expect=NOT_FOUND)
+        config = self.write("holdfast.yaml", b"key_file: auditor.key\n")
+        self.run_program("snapshots", "--config", config, HOLDFAST_PASSPHRASE_FILE=None)
+        self.run_program("backup", "--config", config, self.source, expect=ACCESS_DENIED,
+                         HOLDFAST_PASSPHRASE_FILE=None)
         self.write("empty.key", b"")
         os.chmod(self.path("empty.key"), 0o600)
         self.run_program("snapshots", "--key-file", self.path("empty.key"), expect=USAGE)
