@@ -61,6 +61,7 @@ class Matrix(Keys):
                 (("cat", f"latest:{self.source}/readme.txt"), READERS),
                 (("find", "readme*"), READERS),
                 (("diff", doomed[number], "latest"), READERS),
+                (("history", f"{self.source}/readme.txt"), READERS),
                 (("export", "latest", "-o", self.path(f"{role}.tar")), READERS),
                 (("restore", "latest", "--to", self.path("out-" + role)), READERS),
                 (("forget", doomed[number]), {"owner", "maintainer"}),
@@ -71,6 +72,8 @@ class Matrix(Keys):
                 (("key", "split", "--shares", "3", "--threshold", "2", "--to", share_folder),
                  {"owner"}),
             )
+            if role not in READERS:  # it would not end by itself
+                rows += ((("mount", self.home), READERS),)
             for command, allowed in rows:
                 with self.subTest(role=role, command=command):
                     expected = DONE if role in allowed else ACCESS_DENIED

@@ -46,6 +46,7 @@ public:
   }
 
   int run(Session& session) override {
+    session.repository().keys().require(repository::Ability::read_content);
     mount::MountRequest request;
     request.directory = absolute_path(directory_, session.environment().working_directory);
     request.snapshots = chosen(session);
