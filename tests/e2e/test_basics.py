@@ -7,7 +7,7 @@ from program import (ACCESS_DENIED, ALREADY_EXISTS, NOT_FOUND, PASSPHRASE, UNSUP
                      WRONG_KEY, ProgramTest)
 
 COMMANDS = ("init", "backup", "snapshots", "ls", "restore", "cat", "diff", "find", "stats",
-            "forget", "check", "version", "completion")
+            "forget", "check", "repair", "version", "completion")
 
 
 class Help(ProgramTest):
@@ -150,7 +150,7 @@ class Completion(ProgramTest):
 
     def test_bash_accepts_its_script(self):
         script = self.run_program("completion", "bash").text
-        probe = (script + "\nCOMP_WORDS=(holdfast re); COMP_CWORD=1; _holdfast; "
+        probe = (script + "\nCOMP_WORDS=(holdfast res); COMP_CWORD=1; _holdfast; "
                  "echo ${COMPREPLY[@]}\nCOMP_WORDS=(holdfast restore --in); COMP_CWORD=2; "
                  "_holdfast; echo ${COMPREPLY[@]}\n")
         answer = subprocess.run(["bash", "-c", probe], capture_output=True, check=True, text=True)

@@ -31,6 +31,7 @@ std::unique_ptr<Command> make_key_rehearse_command();
 std::unique_ptr<Command> make_key_remove_command();
 std::unique_ptr<Command> make_key_rotate_command();
 std::unique_ptr<Command> make_key_split_command();
+std::unique_ptr<Command> make_repair_command();
 std::unique_ptr<Command> make_version_command();
 std::unique_ptr<Command> make_completion_command();
 
