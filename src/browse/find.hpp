@@ -11,6 +11,10 @@
 
 namespace holdfast::browse {
 
+/// Decoded bytes that a chunk reader should keep for walks of many snapshots: the unchanged trees
+/// of a large site stand in a few segments, which would otherwise be opened again and again.
+inline constexpr std::size_t kept_tree_bytes = 128UL * 1024 * 1024;
+
 /// An entry that was looked for.
 struct Match {
   std::string path;

@@ -2,10 +2,12 @@
 
 #include "base/task_group.hpp"
 #include "base/units.hpp"
+#include "browse/find.hpp"
 #include "browse/listing.hpp"
 #include "browse/path_lookup.hpp"
 #include "commands.hpp"
 #include "json_values.hpp"
+#include "repository/chunk_reader.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -78,7 +80,7 @@ private:
   static std::vector<Row> compare(Session& session, const repository::Snapshot& first,
                                   const std::string& first_path, const repository::Snapshot& second,
                                   const std::string& second_path) {
-    auto& chunks = session.repository().chunks();
+    repository::ChunkReader chunks(session.repository(), browse::kept_tree_bytes);
     const browse::SnapshotView before(first);
     const browse::SnapshotView after(second);
     const auto part = [](const std::string& path) { return path.empty() ? "/" : path; };

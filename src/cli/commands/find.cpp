@@ -5,6 +5,7 @@
 #include "base/units.hpp"
 #include "commands.hpp"
 #include "json_values.hpp"
+#include "repository/chunk_reader.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -57,10 +58,10 @@ public:
     }
     if (newer_) from_ = base::parse_time(*newer_);
     if (older_) until_ = base::parse_time(*older_);
-    browse::Finder finder(session.repository().chunks(),
-                          [this](const std::string& path, const sources::Entry& entry) {
-                            return is_wanted(path, entry);
-                          });
+    repository::ChunkReader chunks(session.repository(), browse::kept_tree_bytes);
+    browse::Finder finder(chunks, [this](const std::string& path, const sources::Entry& entry) {
+      return is_wanted(path, entry);
+    });
     std::map<std::string, std::vector<Version>> found;
     for (const auto* snapshot : chosen(session)) {
       base::check_cancelled(session.stopping());
