@@ -2,8 +2,8 @@
 
 #include "base/error.hpp"
 #include "envelope.hpp"
+#include "key_slot.hpp"
 #include "repository/format_object.hpp"
-#include "repository/keys.hpp"
 #include "repository/snapshot.hpp"
 
 #include <cstdint>
