@@ -62,6 +62,8 @@ public:
   }
 
   int run(Session& session) override {
+    // Equal trees are told without reading any: that too is for those who may read.
+    session.repository().keys().require(repository::Ability::read_content);
     const auto before = browse::split_target(before_);
     auto after = browse::split_target(after_);
     if (after.path.empty()) after.path = before.path;
