@@ -9,7 +9,6 @@
 #include <archive_entry.h>
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <exception>
 #include <sys/stat.h>
 #include <utility>
@@ -170,20 +169,21 @@ struct ArchiveWriter::State {
   Sink sink;
   std::uint64_t given = 0;
   std::exception_ptr failure;  // of the sink: exceptions do not pass through C
+  bool abandoned = false;      // what libarchive still has goes nowhere
   std::unique_ptr<struct ::archive, FreeArchive> archive;
   std::string current;
 
-  static la_ssize_t give(struct ::archive* from, void* self, const void* bytes, std::size_t size) {
+  /// Never tells libarchive of a failure, after which it would not free all that it holds: what
+  /// follows goes nowhere, and check() throws.
+  static la_ssize_t give(struct ::archive*, void* self, const void* bytes, std::size_t size) {
     auto& state = *static_cast<State*>(self);
-    if (state.failure) return -1;
+    if (state.failure || state.abandoned) return static_cast<la_ssize_t>(size);
     try {
       state.sink({static_cast<const std::byte*>(bytes), size});
+      state.given += size;
     } catch (const std::exception&) {
       state.failure = std::current_exception();
-      ::archive_set_error(from, EIO, "the archive could not be written");
-      return -1;
     }
-    state.given += size;
     return static_cast<la_ssize_t>(size);
   }
 
@@ -216,8 +216,8 @@ ArchiveWriter::ArchiveWriter(Format format, Sink sink) : state_(std::make_unique
 }
 
 ArchiveWriter::~ArchiveWriter() {
-  // Freeing an archive that was not finished would write the rest of it.
-  if (state_->archive) ::archive_write_fail(state_->archive.get());
+  // Freeing an archive that was not finished writes the rest of it.
+  state_->abandoned = true;
 }
 
 void ArchiveWriter::begin(const std::string& path, const Entry& entry) {
