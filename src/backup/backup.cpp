@@ -240,6 +240,7 @@ private:
 BackupResult run_backup(repository::Repository& repository, BackupRequest request,
                         base::ProgressObserver& progress, std::stop_token stopping) {
   repository.keys().require(repository::Ability::back_up);
+  repository.snapshots().expect_none_lost();
   return Run(repository, std::move(request), progress, std::move(stopping)).run();
 }
 

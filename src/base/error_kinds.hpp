@@ -21,6 +21,7 @@ enum class ErrorKind : std::uint8_t {
   no_space = 10,
   wrong_key = 11,
   source_failed = 12,
+  tampered = 13,
 };
 
 enum class Retry : std::uint8_t { never, later };
@@ -64,6 +65,8 @@ inline constexpr std::array error_kinds = {
                  Retry::never, 13, 401},
     ErrorKindRow{ErrorKind::source_failed, "source_failed", "a source could not be read",
                  Retry::later, 14, 502},
+    ErrorKindRow{ErrorKind::tampered, "tampered", "the store does not have what it had before",
+                 Retry::never, 15, 409},
 };
 
 const ErrorKindRow& row_of(ErrorKind kind);

@@ -73,6 +73,8 @@ base::Bytes read_own_file(const std::string& path) {
   return bytes;
 }
 
+constexpr std::size_t lost_shown = 5;
+
 }  // namespace
 
 void declare_shared(Arguments& arguments, SharedOptions& options) {
@@ -90,6 +92,8 @@ void declare_shared(Arguments& arguments, SharedOptions& options) {
                    Completes::files);
   arguments.option("--cache-dir", "DIR", options.cache_directory, "where this machine caches",
                    Completes::directories);
+  arguments.flag("--trust-head", options.trust_head,
+                 "accept that records which this machine saw are lost, and record it");
   arguments.group("Output");
   arguments.flag("--json", options.json, "the result as one JSON object (docs/json.md)");
   arguments.option("--progress", "STYLE", options.progress, "auto, line, json or none");
@@ -236,6 +240,7 @@ repository::Repository& Session::repository() {
   if (!path) {
     const auto secret = passphrase(Ask::once);
     repository_ = repository::Repository::open(store, secret, repository_environment());
+    look_for_tampering();
     return *repository_;
   }
   const auto file = read_key_file(*path);
@@ -246,7 +251,24 @@ repository::Repository& Session::repository() {
         .set_hint("somebody may have put another repository in its place");
   }
   repository_ = std::move(opened);
+  look_for_tampering();
   return *repository_;
+}
+
+void Session::look_for_tampering() {
+  auto& store = repository_->snapshots();
+  if (options_.trust_head) {
+    const auto count = store.accept_losses(services_.clock().wall_now());
+    console_.note(count == 0 ? std::string("nothing is lost: there was nothing to accept")
+                             : fmt::format("the loss of {} records was accepted", count));
+    return;
+  }
+  const auto lost = store.lost_records();
+  for (std::size_t i = 0; i < std::min(lost.size(), lost_shown); ++i)
+    console_.warn(fmt::format("tampered: {}: {}", lost[i].object, lost[i].message));
+  if (lost.size() > lost_shown)
+    console_.warn(fmt::format("tampered: and {} more records", lost.size() - lost_shown));
+  saw_tampering_ = !lost.empty();
 }
 
 const std::vector<repository::Snapshot>& Session::snapshots() {

@@ -30,6 +30,7 @@ struct SharedOptions {
   bool json = false;
   bool quiet = false;
   bool verbose = false;
+  bool trust_head = false;
 };
 
 /// One run of one command: what it was given, and the repository once it is asked for.
@@ -62,8 +63,9 @@ public:
   storage::Backend& open_store();
   /// A store for a new repository.
   storage::Backend& create_store(const storage::Location& location);
-  /// Opened at the first call, with the key file or the passphrase. Errors: corrupt when the key
-  /// file is for another owner's repositories.
+  /// Opened at the first call, with the key file or the passphrase. Records that are lost are a
+  /// warning, and the run is partial; with --trust-head the loss is accepted instead. Errors:
+  /// corrupt when the key file is for another owner's repositories.
   repository::Repository& repository();
 
   /// All that can be read, oldest first; a record that cannot be is a warning, and the run is
@@ -72,13 +74,15 @@ public:
   /// What `text` means; see repository::resolve_snapshot. An empty text is "latest". Points that a
   /// restore took for safety are found by their ids only.
   const repository::Snapshot& snapshot(const std::string& text);
-  bool saw_damage() const { return saw_damage_; }
+  bool saw_damage() const { return saw_damage_ || saw_tampering_; }
+  bool saw_tampering() const { return saw_tampering_; }
 
 private:
   void read_config();
   PassphraseSources passphrase_sources();
   /// Where the key file is; nothing when a passphrase is to open the repository.
   std::optional<std::string> key_file();
+  void look_for_tampering();
 
   Services& services_;
   const Environment& environment_;
@@ -93,6 +97,7 @@ private:
   std::optional<std::vector<repository::Snapshot>> snapshots_;
   std::vector<repository::Snapshot> ordinary_;  // without safety points
   bool saw_damage_ = false;
+  bool saw_tampering_ = false;
 };
 
 /// The options as the parser takes them.

@@ -52,10 +52,6 @@ bool follows(const Link& link, const std::vector<Link>& before) {
   return !link.previous || std::ranges::find(before, *link.previous, &Link::id) != before.end();
 }
 
-std::string short_name(const crypto::PublicKey& writer) {
-  return base::to_hex(base::ByteView(writer).first(4));
-}
-
 /// Appends what is wrong between two neighbours in `chain`.
 void check_step(const crypto::PublicKey& writer, std::uint64_t before_number,
                 const std::vector<Link>& before, std::uint64_t number,
@@ -78,7 +74,44 @@ void check_step(const crypto::PublicKey& writer, std::uint64_t before_number,
   }
 }
 
+/// The links before `link` in `chain`, or null when its number is the first or its record is gone.
+const Link* link_before(const Chain& chain, std::uint64_t number, const Link& link) {
+  const auto before = chain.find(number - 1);
+  if (before == chain.end() || !link.previous) return nullptr;
+  const auto found = std::ranges::find(before->second, *link.previous, &Link::id);
+  return found == before->second.end() ? nullptr : &*found;
+}
+
+/// Whether the lines that end in these two links of one number have been apart for three numbers.
+bool are_apart(const Chain& chain, std::uint64_t number, const Link& one, const Link& other) {
+  const auto* one_before = link_before(chain, number, one);
+  const auto* other_before = link_before(chain, number, other);
+  if (one_before == nullptr || other_before == nullptr || one_before == other_before) return false;
+  const auto* one_first = link_before(chain, number - 1, *one_before);
+  const auto* other_first = link_before(chain, number - 1, *other_before);
+  return one_first != nullptr && other_first != nullptr && one_first != other_first;
+}
+
+/// Appends the first fork of `chain`, if there is one.
+void check_fork(const crypto::PublicKey& writer, const Chain& chain,
+                std::vector<std::string>& problems) {
+  for (const auto& [number, links] : chain) {
+    for (const auto& link : links) {
+      if (!are_apart(chain, number, links.front(), link)) continue;
+      problems.push_back(fmt::format(
+          "the records of writer {} fork: {} and {} both have number {}, and what is before them "
+          "differs too; somebody went on from a copy of the store with a copy of the keys",
+          short_name(writer), links.front().id.short_hex(), link.id.short_hex(), number));
+      return;
+    }
+  }
+}
+
 }  // namespace
+
+std::string short_name(const crypto::PublicKey& writer) {
+  return base::to_hex(base::ByteView(writer).first(4));
+}
 
 ChainHead head_of(const crypto::PublicKey& writer, const std::vector<Snapshot>& snapshots,
                   const std::vector<Deletion>& deletions) {
@@ -104,8 +137,26 @@ std::vector<std::string> find_chain_problems(const std::vector<Snapshot>& snapsh
       before_number = number;
       before = &links;
     }
+    check_fork(writer, chain, problems);
   }
   return problems;
+}
+
+std::vector<DeletedRecord> find_gaps(const std::vector<Snapshot>& snapshots,
+                                     const std::vector<Deletion>& deletions) {
+  std::vector<DeletedRecord> gaps;
+  for (const auto& [writer, chain] : chains_of(snapshots, deletions)) {
+    std::uint64_t before = 0;
+    for (const auto& [number, links] : chain) {
+      for (auto missing = before + 1; missing < number && gaps.size() < gap_entries_max; ++missing)
+        gaps.push_back({{}, writer, missing});
+      if (before + 1 < number && gaps.size() < gap_entries_max && links.front().previous) {
+        gaps.back().id = base::SnapshotId::from_bytes(links.front().previous->view());
+      }
+      before = number;
+    }
+  }
+  return gaps;
 }
 
 }  // namespace holdfast::repository

@@ -1,7 +1,8 @@
 // The chain of a writer: each record has a number and names the one before, so that a store cannot
 // drop or bring back a record unseen. Two runs of one writer at the same time may take the same
-// number; both then name the same record before them, and the next record follows the one of them
-// with the greater id.
+// number; both then name the same record before them, and the next record follows one of them. Two
+// lines that run beside each other for three numbers are no such accident: somebody copied the
+// writer's keys and the store, and both went on.
 #pragma once
 
 #include "repository/snapshot.hpp"
@@ -23,5 +24,12 @@ ChainHead head_of(const crypto::PublicKey& writer, const std::vector<Snapshot>& 
 /// See SnapshotStore::chain_problems.
 std::vector<std::string> find_chain_problems(const std::vector<Snapshot>& snapshots,
                                              const std::vector<Deletion>& deletions);
+/// The records that are gone without a deletion record, as far as the chains tell: the id is zero
+/// where no record names it. At most gap_entries_max of them.
+std::vector<DeletedRecord> find_gaps(const std::vector<Snapshot>& snapshots,
+                                     const std::vector<Deletion>& deletions);
+inline constexpr std::size_t gap_entries_max = 10'000;
+/// For people: the first eight digits.
+std::string short_name(const crypto::PublicKey& writer);
 
 }  // namespace holdfast::repository

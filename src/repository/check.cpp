@@ -71,15 +71,30 @@ void check_epochs(Repository& repository, CheckFindings& findings) {
   }
 }
 
-std::vector<Snapshot> check_snapshots(Repository& repository, CheckFindings& findings) {
+/// With `any_damaged` the gaps in chains may be no more than the records that could not be read.
+void check_history(const SnapshotStore& store, bool any_damaged, CheckFindings& findings,
+                   CheckReport& report) {
+  for (const auto& lost : store.lost_records()) {
+    findings.add(lost.object, lost.message);
+    report.tampered = true;
+  }
+  for (const auto& problem : store.chain_problems()) {
+    findings.add("snapshots/", problem);
+    report.tampered = report.tampered || !any_damaged;
+  }
+}
+
+std::vector<Snapshot> check_snapshots(Repository& repository, CheckFindings& findings,
+                                      CheckReport& report) {
+  bool any_damaged = false;
   const auto note = [&](const std::string& name, const std::string& why) {
+    any_damaged = true;
     findings.add(name, why);
   };
   repository.snapshots().distrust_caches();
   auto snapshots = repository.snapshots().list(note);
   static_cast<void>(repository.snapshots().deletions(note));
-  for (const auto& problem : repository.snapshots().chain_problems())
-    findings.add("snapshots/", problem);
+  check_history(repository.snapshots(), any_damaged, findings, report);
   return snapshots;
 }
 
@@ -112,7 +127,7 @@ CheckReport check(Repository& repository, const CheckOptions& options,
   check_epochs(repository, findings);
   // In this order, against the one in which a backup writes: what a snapshot needs is in the index
   // by then, and what the index names is in the packs, even while backups run.
-  const auto snapshots = check_snapshots(repository, findings);
+  const auto snapshots = check_snapshots(repository, findings, report);
   report.snapshots = snapshots.size();
   if (repository.keys().can(Ability::search_index)) {
     check_stored(repository, snapshots, chosen, progress, findings, report, stopping);

@@ -30,14 +30,16 @@ struct CheckReport {
   std::uint64_t unused_packs = 0;    // packs that no index names: left by interrupted runs
   std::string left_out{};            // what this role cannot check; empty for who may read all
   std::vector<CheckProblem> problems;
+  /// Whether one of the problems is that records are gone or fork, and not only damage.
+  bool tampered = false;
   bool clean() const { return problems.empty(); }
 };
 
-/// Structure: format copies, key slots, epochs, index segments as they stand in the store, every
-///            snapshot's signature and tree pages, every chunk they name in the index, every
-///            indexed pack present with its size, header and trailer. With read_data: every sector
-///            checksum, every directory compared with the index, every segment opened, every chunk
-///            hashed.
+/// Structure: format copies, key slots, epochs, the chains of records and those this machine saw,
+///            index segments as they stand in the store, every snapshot's signature and tree
+///            pages, every chunk they name in the index, every indexed pack present with its size,
+///            header and trailer. With read_data: every sector checksum, every directory compared
+///            with the index, every segment opened, every chunk hashed.
 ///
 /// A role that cannot read contents checks all but trees and contents, with read_data the checksums
 /// of all sectors; one without the index only what stands outside of seals, and records.

@@ -94,10 +94,17 @@ struct Deletion {
   bool operator==(const Deletion&) const = default;
 };
 
+/// A record that this machine saw, and that is gone from the store though no deletion record names
+/// it: the store went back to an older state, or somebody removed or replaced it.
+struct LostRecord {
+  std::string object;   // "snapshots/...", "deletions/..."
+  std::string message;  // what was seen, and what is there instead
+};
+
 /// Signed, sealed snapshot records and deletion records: snapshots/<id>, deletions/<id>.
 ///
 /// Records are immutable, so each is read, opened and verified once; sealed copies are kept in
-/// `cache_directory`, if there is one.
+/// `cache_directory`, if there is one, and a list of all that were seen there.
 /// Threads: all calls from any thread.
 class SnapshotStore {
 public:
@@ -119,17 +126,25 @@ public:
   /// From here on every record is read from the store itself, each time: for check.
   void distrust_caches();
   /// Fills writer, sequence, previous and id, signs, seals, stores. The snapshot is acknowledged
-  /// when this returns. Errors: access_denied for a role that does not back up; invalid_input when
-  /// it cannot be encoded; what the store says.
+  /// when this returns. Errors: access_denied for a role that does not back up; tampered when
+  /// records are lost; invalid_input when it cannot be encoded; what the store says.
   base::SnapshotId commit(Snapshot& snapshot);
   /// Writes a signed deletion record first, then removes the snapshots, damaged ones too.
-  /// Errors: access_denied for a role that does not maintain; not_found; conflict when one is held
-  /// or locked, before anything is removed.
+  /// Errors: access_denied for a role that does not maintain; tampered when records are lost;
+  /// not_found; conflict when one is held or locked, before anything is removed.
   void forget(const std::vector<base::SnapshotId>& ids, base::WallTime now,
               const std::string& reason);
   /// What is wrong with the writers' chains: a record that is gone without a deletion record, or
   /// does not follow the one before. One sentence each.
   std::vector<std::string> chain_problems() const;
+  /// What this machine saw and the store has lost. Empty at the first sight.
+  std::vector<LostRecord> lost_records() const;
+  /// Before something is written. Errors: tampered when records are lost, naming the first.
+  void expect_none_lost() const;
+  /// After a real loss: writes a deletion record that names all that is lost and all that chains
+  /// miss, if anything is. A role that does not maintain only stops missing it on this machine.
+  /// Returns how many it named.
+  std::size_t accept_losses(base::WallTime now);
 
 private:
   struct State;

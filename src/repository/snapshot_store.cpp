@@ -4,6 +4,7 @@
 #include "record_cache.hpp"
 #include "repository/snapshot.hpp"
 #include "sealed_record.hpp"
+#include "seen_records.hpp"
 
 #include <fmt/format.h>
 
@@ -87,6 +88,28 @@ private:
   std::map<base::Hash, Record> records_;
 };
 
+SeenRecord seen_of(const base::Hash& id, const Snapshot& snapshot) {
+  return {id, false, snapshot.writer, snapshot.sequence};
+}
+SeenRecord seen_of(const base::Hash& id, const Deletion& deletion) {
+  return {id, true, deletion.writer, deletion.sequence};
+}
+std::string name_of(const SeenRecord& record) {
+  return object_name(record.is_deletion ? deletion_record : snapshot_record, record.id);
+}
+std::string counted_records(std::size_t count) {
+  return count == 1 ? "a record" : fmt::format("{} records", count);
+}
+
+std::set<base::Hash> ids_deleted_by(const std::vector<Deletion>& deletions) {
+  std::set<base::Hash> ids;
+  for (const auto& deletion : deletions) {
+    for (const auto& deleted : deletion.deleted)
+      ids.insert(hash_of(deleted.id));
+  }
+  return ids;
+}
+
 }  // namespace
 
 struct SnapshotStore::State {
@@ -96,6 +119,7 @@ struct SnapshotStore::State {
   base::Random& random;
   const RecordSealer sealer;
   const RecordCache cache;
+  const SeenRecords seen;
   std::atomic<bool> trusts_caches{true};
   KnownRecords<Snapshot> snapshots{};
   KnownRecords<Deletion> deletions{};
@@ -118,7 +142,10 @@ struct SnapshotStore::State {
   template <class Record>
   base::Hash store(Record& record);
   std::set<base::Hash> deleted_ids(const DamageSink& damaged);
-  ChainHead find_head();
+  ChainHead find_head(const Deletion* about_to_be_stored);
+  void remember(const std::vector<Snapshot>& present, const std::vector<Deletion>& recorded);
+  std::vector<SeenRecord> find_lost();
+  void expect_none_lost();
   DeletedRecord describe_for_deletion(const base::SnapshotId& id, base::WallTime now);
 };
 
@@ -179,7 +206,7 @@ std::vector<Record> SnapshotStore::State::load_all(const DamageSink& damaged) {
         throw base::Error(base::ErrorKind::corrupt,
                           fmt::format("{} is not the name of a record", base::printable(name)));
       }
-      listed.insert(id->hex());
+      if (!listed.insert(id->hex()).second) continue;  // a store that names it twice
       records.push_back(load<Record>(*id));
     } catch (const base::Error& error) {
       if (error.kind() == base::ErrorKind::not_found) continue;  // forgotten meanwhile
@@ -194,7 +221,9 @@ std::vector<Record> SnapshotStore::State::load_all(const DamageSink& damaged) {
 template <class Record>
 base::Hash SnapshotStore::State::store(Record& record) {
   keys.require(RecordTraits<Record>::kind.ability);
-  const auto head = find_head();
+  const Deletion* deletion = nullptr;
+  if constexpr (std::is_same_v<Record, Deletion>) deletion = &record;
+  const auto head = find_head(deletion);
   record.writer = sealer.writer();
   record.sequence = head.sequence + 1;
   record.previous = head.id;
@@ -212,22 +241,70 @@ base::Hash SnapshotStore::State::store(Record& record) {
     static_cast<void>(load<Record>(sealed.id));
   }
   known<Record>().add(sealed.id, Traits::decode(encoded, sealed.id));
+  auto all_seen = seen.load();
+  all_seen.push_back(seen_of(sealed.id, record));
+  seen.save(std::move(all_seen));
   return sealed.id;
 }
 
 std::set<base::Hash> SnapshotStore::State::deleted_ids(const DamageSink& damaged) {
-  std::set<base::Hash> ids;
-  for (const auto& deletion : load_all<Deletion>(damaged)) {
-    for (const auto& deleted : deletion.deleted)
-      ids.insert(hash_of(deleted.id));
+  return ids_deleted_by(load_all<Deletion>(damaged));
+}
+
+/// What is there, and what was seen before and no deletion record names: also if it is lost.
+void SnapshotStore::State::remember(const std::vector<Snapshot>& present,
+                                    const std::vector<Deletion>& recorded) {
+  const auto before = seen.load();
+  const auto deleted = ids_deleted_by(recorded);
+  std::set<SeenRecord> all(before.begin(), before.end());
+  for (const auto& snapshot : present)
+    all.insert(seen_of(hash_of(snapshot.id), snapshot));
+  for (const auto& deletion : recorded)
+    all.insert(seen_of(deletion.id, deletion));
+  std::erase_if(all, [&](const SeenRecord& record) { return deleted.contains(record.id); });
+  if (!std::ranges::equal(all, before)) seen.save({all.begin(), all.end()});
+}
+
+std::vector<SeenRecord> SnapshotStore::State::find_lost() {
+  auto lost = seen.load();
+  if (lost.empty()) return lost;
+  std::set<std::string> listed;
+  for (const auto* kind : {&snapshot_record, &deletion_record}) {
+    backend.list(std::string(kind->prefix),
+                 [&](const storage::ObjectInfo& object) { listed.insert(object.name); });
   }
-  return ids;
+  std::erase_if(lost, [&](const SeenRecord& record) { return listed.contains(name_of(record)); });
+  if (lost.empty()) return lost;
+  // A listing may be old; and what somebody forgot meanwhile has its deletion record by now.
+  const DamageSink pass = [](const std::string&, const std::string&) {};
+  const auto deleted = deleted_ids(pass);
+  std::erase_if(lost, [&](const SeenRecord& record) {
+    return deleted.contains(record.id) || backend.stat(name_of(record));
+  });
+  return lost;
+}
+
+void SnapshotStore::State::expect_none_lost() {
+  const auto lost = find_lost();
+  if (lost.empty()) return;
+  throw base::Error(
+      base::ErrorKind::tampered,
+      fmt::format("{} has lost {} that this machine saw, and no deletion record names "
+                  "them; the newest is {}",
+                  backend.describe(), counted_records(lost.size()),
+                  name_of(*std::ranges::max_element(lost, {}, &SeenRecord::sequence))))
+      .set_hint(
+          "nothing is written on top of that: bring the store back, or, after a real loss, say "
+          "--trust-head once");
 }
 
 /// Damaged records are passed over: a chain with a gap is better than no backup, and is reported.
-ChainHead SnapshotStore::State::find_head() {
+/// What a deletion record says is gone counts for its own number too.
+ChainHead SnapshotStore::State::find_head(const Deletion* about_to_be_stored) {
   const DamageSink pass = [](const std::string&, const std::string&) {};
-  return head_of(sealer.writer(), load_all<Snapshot>(pass), load_all<Deletion>(pass));
+  auto recorded = load_all<Deletion>(pass);
+  if (about_to_be_stored != nullptr) recorded.push_back(*about_to_be_stored);
+  return head_of(sealer.writer(), load_all<Snapshot>(pass), recorded);
 }
 
 DeletedRecord SnapshotStore::State::describe_for_deletion(const base::SnapshotId& id,
@@ -254,14 +331,16 @@ SnapshotStore::SnapshotStore(storage::Backend& backend, base::RepositoryId repos
                              const KeyBundle& keys, base::Random& random,
                              std::string cache_directory)
     : state_(std::make_unique<State>(backend, repository, keys, random,
-                                     RecordSealer(repository, keys),
-                                     RecordCache(std::move(cache_directory)))) {}
+                                     RecordSealer(repository, keys), RecordCache(cache_directory),
+                                     SeenRecords(cache_directory))) {}
 
 SnapshotStore::~SnapshotStore() = default;
 
 std::vector<Snapshot> SnapshotStore::list(const DamageSink& damaged) const {
-  const auto deleted = state_->deleted_ids(damaged);
+  const auto deletions = state_->load_all<Deletion>(damaged);
+  const auto deleted = ids_deleted_by(deletions);
   auto snapshots = state_->load_all<Snapshot>(damaged);
+  state_->remember(snapshots, deletions);
   std::erase_if(snapshots,
                 [&](const Snapshot& snapshot) { return deleted.contains(hash_of(snapshot.id)); });
   std::ranges::sort(snapshots, {}, [](const Snapshot& snapshot) {
@@ -290,6 +369,7 @@ bool SnapshotStore::exists(const base::SnapshotId& id) const {
 }
 
 base::SnapshotId SnapshotStore::commit(Snapshot& snapshot) {
+  state_->expect_none_lost();
   if (snapshot.problems.size() > Snapshot::problems_max) {
     snapshot.problems.resize(Snapshot::problems_max);
   }
@@ -300,6 +380,7 @@ base::SnapshotId SnapshotStore::commit(Snapshot& snapshot) {
 void SnapshotStore::forget(const std::vector<base::SnapshotId>& ids, base::WallTime now,
                            const std::string& reason) {
   if (ids.empty()) return;
+  state_->expect_none_lost();
   Deletion deletion;
   deletion.time = now;
   deletion.reason = reason;
@@ -317,6 +398,54 @@ void SnapshotStore::forget(const std::vector<base::SnapshotId>& ids, base::WallT
 std::vector<std::string> SnapshotStore::chain_problems() const {
   const DamageSink pass = [](const std::string&, const std::string&) {};
   return find_chain_problems(state_->load_all<Snapshot>(pass), state_->load_all<Deletion>(pass));
+}
+
+std::vector<LostRecord> SnapshotStore::lost_records() const {
+  const auto lost = state_->find_lost();
+  if (lost.empty()) return {};
+  const DamageSink pass = [](const std::string&, const std::string&) {};
+  const auto snapshots = state_->load_all<Snapshot>(pass);
+  const auto deletions = state_->load_all<Deletion>(pass);
+  std::vector<LostRecord> described;
+  for (const auto& record : lost) {
+    const auto head = head_of(record.writer, snapshots, deletions).sequence;
+    described.push_back(
+        {name_of(record),
+         fmt::format("this machine saw it as record {} of writer {}, and it is gone though no "
+                     "deletion record names it: {}",
+                     record.sequence, short_name(record.writer),
+                     head < record.sequence
+                         ? fmt::format("the store was rolled back to record {}", head)
+                         : "it was removed, or the store was rolled back and written to since")});
+  }
+  return described;
+}
+
+void SnapshotStore::expect_none_lost() const { state_->expect_none_lost(); }
+
+std::size_t SnapshotStore::accept_losses(base::WallTime now) {
+  const DamageSink pass = [](const std::string&, const std::string&) {};
+  const auto deletions = state_->load_all<Deletion>(pass);
+  Deletion accepted;
+  accepted.time = now;
+  accepted.reason = "lost, and accepted with --trust-head";
+  for (const auto& record : state_->find_lost())
+    accepted.deleted.push_back(
+        {base::SnapshotId::from_bytes(record.id.view()), record.writer, record.sequence});
+  auto with_lost = deletions;
+  with_lost.push_back(accepted);
+  for (const auto& gap : find_gaps(state_->load_all<Snapshot>(pass), with_lost))
+    accepted.deleted.push_back(gap);
+  const auto count = accepted.deleted.size();
+  if (count == 0) return 0;
+  if (!state_->keys.can(Ability::maintain)) {
+    state_->remember({}, {accepted});
+    return count;
+  }
+  // Its number is greater than those of the lost: who saw them then sees what follows them.
+  accepted.id = state_->store(accepted);
+  state_->remember({}, {accepted});
+  return count;
 }
 
 }  // namespace holdfast::repository

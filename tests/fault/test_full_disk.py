@@ -32,12 +32,15 @@ class FullDisk(SiteTest):
         """Full at any moment of a backup."""
         self.noise("large", MIB)
         disk = mount_tmpfs(self, self.path("disk"), 64 * MIB)
-        begun = self.repository
+        begun, begun_cache = self.repository, self.path("begun cache")
+        shutil.copytree(self.path("cache"), begun_cache)
         self.repository = os.path.join(disk, "repository")
         for room in range(0, 2 * MIB, 128 * 1024):
             with self.subTest(room=room):
                 shutil.rmtree(self.repository, ignore_errors=True)
                 shutil.copytree(begun, self.repository)
+                shutil.rmtree(self.path("cache"))
+                shutil.copytree(begun_cache, self.path("cache"))
                 resize_tmpfs(self, disk, self.used() + room)
                 result = self.run_program("backup", self.source, expect=None)
                 self.assertIn(result.code, (0, NO_SPACE), result.err)

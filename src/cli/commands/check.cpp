@@ -36,6 +36,7 @@ public:
         repository::check(session.repository(), options, session.progress(), session.stopping());
     write_json(session.console().json(), report);
     print(session.console(), report);
+    if (report.tampered) return base::row_of(base::ErrorKind::tampered).exit_code;
     return report.clean() ? base::exit_done : base::row_of(base::ErrorKind::corrupt).exit_code;
   }
 
@@ -43,7 +44,8 @@ public:
 
 private:
   void write_json(JsonWriter& json, const repository::CheckReport& report) const {
-    json.field("clean", report.clean()).field("read_data", read_data_);
+    json.field("clean", report.clean()).field("tampered", report.tampered);
+    json.field("read_data", read_data_);
     json.field("snapshots", report.snapshots).field("packs", report.packs);
     json.field("chunks", report.chunks).field("unused_packs", report.unused_packs);
     json.field("left_out", std::string_view(report.left_out));

@@ -83,7 +83,8 @@ public:
     const auto report = restore::run_restore(session.repository(), snapshot, request,
                                              session.progress(), session.stopping());
     report_restore(console, snapshot, request, report);
-    return report.problems.empty() ? base::exit_done : base::exit_partial;
+    const bool whole = report.problems.empty() && !session.saw_tampering();
+    return whole ? base::exit_done : base::exit_partial;
   }
 
   std::string after_interruption() const override {
