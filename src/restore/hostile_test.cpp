@@ -18,20 +18,24 @@ using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-/// The three targets of every case: a new directory, one that was there, and in place.
-enum class Into { fresh, existing, in_place };
+/// The targets of every case: a new directory, one that was there, in place, and in place where
+/// somebody put symlinks that lead out.
+enum class Into { fresh, existing, in_place, planted };
 
 class HostileTest : public testing::TestWithParam<Into> {
 protected:
   HostileTest() {
     if (GetParam() != Into::fresh) ::mkdir(sandbox_.target().c_str(), 0755);
+    if (GetParam() != Into::planted) return;
+    for (const char* name : {"d", "r", "a", "srv"})
+      EXPECT_EQ(::symlink(sandbox_.outside("outside").c_str(), sandbox_.at(name).c_str()), 0);
   }
   ~HostileTest() override { sandbox_.expect_outside_unchanged(); }
 
   RestoreRequest request() const {
     auto made = request_into(sandbox_.target());
     made.allow_existing = GetParam() == Into::existing;
-    if (GetParam() == Into::in_place) made.layout = Layout::in_place;
+    if (GetParam() >= Into::in_place) made.layout = Layout::in_place;
     return made;
   }
   RestoreReport restore(const repository::Snapshot& snapshot, const RestoreRequest& with) {
@@ -68,6 +72,7 @@ protected:
   /// The target has /d already, with `make` having put something into it.
   bool with_existing_d() {
     if (GetParam() == Into::fresh) return false;
+    ::unlink(sandbox_.at("d").c_str());
     ::mkdir(sandbox_.at("d").c_str(), 0755);
     return true;
   }
@@ -161,7 +166,9 @@ TEST_P(HostileTest, SymlinksInTheTargetAreReplaced) {
 
 TEST_P(HostileTest, ASymlinkInPlaceOfAnItemsParent) {
   if (GetParam() == Into::fresh) return;
-  ASSERT_EQ(::symlink(sandbox_.outside("outside").c_str(), sandbox_.at("srv").c_str()), 0);
+  if (GetParam() != Into::planted) {
+    ASSERT_EQ(::symlink(sandbox_.outside("outside").c_str(), sandbox_.at("srv").c_str()), 0);
+  }
   const auto snapshot =
       repository_.commit({repository_.item("/srv/victim", repository_.file("victim", "evil"))});
   restore(snapshot);
@@ -316,7 +323,7 @@ TEST_P(HostileTest, KindsThatChanged) {
   ASSERT_EQ(report.problems.size(), 1) << "a full directory is not thrown away";
   EXPECT_EQ(report.problems[0].path, sandbox_.at("d/was_directory"));
   EXPECT_EQ(Sandbox::read(sandbox_.at("d/was_directory/content")), "content");
-  if (GetParam() != Into::in_place) return;
+  if (GetParam() < Into::in_place) return;
   auto with = request();
   with.delete_extra = true;
   EXPECT_THAT(restore(snapshot, with).problems, IsEmpty());
@@ -334,7 +341,7 @@ TEST_P(HostileTest, MountsAreWrittenIntoButNeverDeleted) {
   const auto snapshot =
       snapshot_of({repository_.directory("kept", {repository_.file("new", "new")})});
   auto with = request();
-  with.delete_extra = GetParam() == Into::in_place;
+  with.delete_extra = GetParam() >= Into::in_place;
   const auto report = restore(snapshot, with);
   EXPECT_EQ(Sandbox::read(sandbox_.at("d/kept/new")), "new");
   EXPECT_EQ(Sandbox::read(sandbox_.at("d/extra/file")), "mounted");
@@ -384,8 +391,69 @@ TEST_P(HostileTest, DirectoriesSwappedForSymlinksMeanwhile) {
   attackers.join();
 }
 
+// 44: two items of one path.
+TEST_P(HostileTest, TheSamePathTwice) {
+  const auto snapshot = repository_.commit(
+      {repository_.item("/d", repository_.symlink("d", sandbox_.outside("outside"))),
+       repository_.item("/d", repository_.directory("d", {repository_.file("victim", "evil")}))});
+  try {
+    restore(snapshot);
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("/d"));
+  }
+}
+
+// 45: deeper than any path may be long.
+TEST_P(HostileTest, AChainOfDirectoriesLongerThanAPath) {
+  auto node = repository_.file("end", "end");
+  for (int i = 0; i < 30; ++i)
+    node = repository_.directory(std::string(200, 'd'), {node});
+  EXPECT_THAT(restore(snapshot_of({node})).problems, IsEmpty());
+  auto at = base::open_file(sandbox_.at("d"), O_RDONLY | O_DIRECTORY);
+  for (int i = 0; i < 30; ++i)
+    at = open_directory(at.get(), std::string(200, 'd'), "deep");
+  EXPECT_EQ(content_at(at.get(), "end"), "end");
+}
+
+// 46: names that differ only in case.
+TEST_P(HostileTest, NamesThatDifferInCase) {
+  EXPECT_THAT(
+      restore(snapshot_of({repository_.file("NAME", "one"), repository_.symlink("Name", "/etc"),
+                           repository_.file("name", "two")}))
+          .problems,
+      IsEmpty());
+  EXPECT_EQ(Sandbox::read(sandbox_.at("d/NAME")), "one");
+  EXPECT_EQ(Sandbox::read(sandbox_.at("d/name")), "two");
+}
+
+// 47-48: a database file that is not what its map says.
+TEST_P(HostileTest, PagedFilesOfAnotherHashOrSize) {
+  auto other_hash = repository_.paged("hash.db", std::string(20'000, 'h'), 4096);
+  other_hash.paged->file_hash = base::Hash{};
+  auto other_size = repository_.paged("size.db", std::string(20'000, 's'), 4096);
+  other_size.entry.size = other_size.paged->size = 4096ULL * 1000;
+  const auto report =
+      restore(snapshot_of({other_hash, other_size, repository_.file("good", "good")}));
+  EXPECT_EQ(report.problems.size(), 2);
+  EXPECT_FALSE(found().contains("d/hash.db"));
+  EXPECT_FALSE(found().contains("d/size.db"));
+  EXPECT_EQ(Sandbox::read(sandbox_.at("d/good")), "good");
+}
+
+// 49: attributes that no file system takes.
+TEST_P(HostileTest, AttributesThatCannotBe) {
+  auto node = repository_.file("file", "content");
+  node.entry.attributes = {{"nonsense", base::Bytes(10)},
+                           {"user.large", base::Bytes(200'000)},
+                           {"user." + std::string(300, 'n'), base::Bytes(10)}};
+  const auto report = restore(snapshot_of({node}));
+  EXPECT_THAT(report.problems, testing::Not(IsEmpty()));
+  EXPECT_EQ(Sandbox::read(sandbox_.at("d/file")), "content");
+}
+
 INSTANTIATE_TEST_SUITE_P(Targets, HostileTest,
-                         testing::Values(Into::fresh, Into::existing, Into::in_place));
+                         testing::Values(Into::fresh, Into::existing, Into::in_place,
+                                         Into::planted));
 
 }  // namespace
 }  // namespace holdfast::restore
