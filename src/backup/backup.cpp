@@ -42,8 +42,10 @@ public:
         progress_(progress) {}
 
   BackupResult run() {
-    find_parent();
+    // In this order: what is found once the session has its lease stays.
     open_session();
+    find_parent();
+    adopt_interrupted();
     try {
       take_items();
       finish_session();
@@ -70,6 +72,11 @@ private:
     } else {
       cache_.disregard();
     }
+    if (session_) session_->builds_on(parent_);
+  }
+
+  void adopt_interrupted() {
+    if (journal_ && session_) resumed_ = session_->adopt(journal_->packs());
   }
 
   void open_session() {
@@ -84,7 +91,6 @@ private:
       if (journal_) journal_->add_pack(pack);
     };
     session_.emplace(repository_, std::move(options));
-    if (journal_) resumed_ = session_->adopt(journal_->packs());
     context_.session = &*session_;
     metadata_.emplace(*session_, repository_.keys(), request_.compression_level);
   }
@@ -202,7 +208,7 @@ private:
       throw base::Error(base::ErrorKind::source_failed, "no source could be read");
     fill_snapshot();
     if (!request_.dry_run) {
-      const auto id = repository_.snapshots().commit(snapshot_);
+      const auto id = session_->commit(snapshot_);
       for (auto& paged : paged_)
         paged.cache.commit(id, paged.block_size);
       cache_.commit(id);

@@ -9,8 +9,10 @@
 #include "epochs.hpp"
 #include "repository/format_object.hpp"
 #include "repository/key_ring.hpp"
+#include "repository/reader_lease.hpp"
 #include "repository/snapshot.hpp"
 #include "slot_names.hpp"
+#include "tomb.hpp"
 
 #include <fmt/format.h>
 
@@ -102,8 +104,14 @@ std::vector<Snapshot> check_snapshots(Repository& repository, CheckFindings& fin
 void check_stored(Repository& repository, const std::vector<Snapshot>& snapshots,
                   const CheckOptions& options, base::ProgressObserver& progress,
                   CheckFindings& findings, CheckReport& report, const std::stop_token& stopping) {
+  // What a prune is deleting is nobody's loss, whatever the index still says of it.
+  const TombedPacks doomed(list_tombs(repository.backend(), repository.id(), repository.keys()));
   repository.index().refresh();
-  const auto packs = read_indexed_packs(repository, options.threads, findings, stopping);
+  auto packs = read_indexed_packs(repository, options.threads, findings, stopping);
+  std::erase_if(packs, [&](const IndexedPack& pack) {
+    return doomed.contains(pack.info.id) &&
+           !repository.backend().stat(pack_object_name(pack.info.id));
+  });
   check_packs(repository, packs, options, progress, findings, report, stopping);
   if (!repository.keys().can(Ability::read_content)) {
     report.left_out = fmt::format("trees and contents: the key of a {} does not open them",
@@ -122,6 +130,7 @@ CheckReport check(Repository& repository, const CheckOptions& options,
   if (chosen.threads == 0) chosen.threads = std::max(1U, std::thread::hardware_concurrency());
   CheckFindings findings;
   CheckReport report;
+  const ReaderLease lease(repository, "check");
   check_format(repository, findings);
   check_slots(repository, findings);
   check_epochs(repository, findings);

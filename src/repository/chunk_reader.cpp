@@ -37,6 +37,17 @@ ChunkReader::~ChunkReader() = default;
 base::Bytes ChunkReader::load(const base::ChunkId& id) { return base::copy_of(hold(id).bytes); }
 
 HeldChunk ChunkReader::hold(const base::ChunkId& id) {
+  try {
+    return hold_indexed(id);
+  } catch (const Error& error) {
+    // Once: where things are lost, every chunk of them would cost a listing.
+    if (error.kind() != ErrorKind::not_found || reloaded_.exchange(true)) throw;
+  }
+  repository_.index().refresh();
+  return hold_indexed(id);
+}
+
+HeldChunk ChunkReader::hold_indexed(const base::ChunkId& id) {
   const auto location = repository_.index().find(id);
   if (!location) {
     throw Error(ErrorKind::not_found, fmt::format("chunk {} is in no index segment", id.hex()))

@@ -6,6 +6,7 @@
 #include "repository/repository.hpp"
 #include "repository/segment_reader.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <future>
 #include <list>
@@ -37,9 +38,12 @@ public:
 
   base::Bytes load(const base::ChunkId& id) override;
   /// As load, without a copy.
+  /// A chunk that a prune moved meanwhile is looked for again in a new index.
   HeldChunk hold(const base::ChunkId& id);
 
 private:
+  HeldChunk hold_indexed(const base::ChunkId& id);
+
   struct Segment;
   using Opening = std::shared_future<std::shared_ptr<Segment>>;
   struct Kept {
@@ -60,6 +64,7 @@ private:
   Recent recent_;                                     // newest first
   std::map<SegmentLocation, Recent::iterator> known_;
   std::size_t kept_bytes_ = 0;
+  std::atomic<bool> reloaded_ = false;
 };
 
 }  // namespace holdfast::repository

@@ -1,13 +1,17 @@
 // The bytes of every record and page, fixed for ever: a change here is a change of the format.
 
 #include "chunk_io_testing.hpp"
+#include "lease.hpp"
 #include "list_pages.hpp"
+#include "proto/collection.pb.h"
 #include "proto/map.pb.h"
 #include "proto/snapshot.pb.h"
 #include "proto/tree.pb.h"
+#include "reach.hpp"
 #include "records_testing.hpp"
 #include "repository/format_object.hpp"
 #include "sealed_record.hpp"
+#include "tomb.hpp"
 #include "tree_page.hpp"
 
 #include <gtest/gtest.h>
@@ -95,6 +99,32 @@ TEST(Golden, Deletion) {
             "77777777777777777777777777777777777777777777777777777777180b12060880cf8b920d1a0c6b65"
             "657020333020646179732220777777777777777777777777777777777777777777777777777777777777"
             "7777280d32200600000000000000000000000000000000000000000000000000000000000000");
+}
+
+TEST(Golden, Lease) {
+  EXPECT_EQ(hex(encode_lease({{1000, 0}, {2200, 0}, "backup", {"ab"}})),
+            "08d00f10b0221a066261636b757022026162");
+  EXPECT_EQ(hex(encode_lease_end({numbered_id<base::SnapshotId>(1), {std::byte{7}}})),
+            "0a200100000000000000000000000000000000000000000000000000000000000000120107");
+  EXPECT_EQ(hex(encode_lease_end({})), "");
+}
+
+TEST(Golden, Tomb) {
+  Tomb tomb;
+  tomb.created.seconds = 1000;
+  tomb.considered = {0x0102030405060708, 0x0202030405060708};
+  tomb.packs = {numbered_id<base::PackId>(1)};
+  EXPECT_EQ(hex(encode_tomb(tomb)),
+            "08d00f1210010203040506070802020304050607081a20010000000000000000000000"
+            "0000000000000000000000000000000000000000");
+}
+
+TEST(Golden, ReachEntry) {
+  base::Bytes text;
+  append_reach_entry(text, numbered_id<base::ChunkId>(1),
+                     {{numbered_id<base::ChunkId>(2)},
+                      {numbered_id<base::ChunkId>(3), numbered_id<base::ChunkId>(4)}});
+  EXPECT_EQ(hex(text), "01000000000000000102020000000000000003000000000000000400000000000000");
 }
 
 /// Objects that are sealed are fixed by their hash: everything random comes from one seed.

@@ -35,8 +35,9 @@ struct Index::State {
   using Slots = std::vector<Slot>;  // ascending pack_base
 
   State(storage::Backend& backend, const base::RepositoryId& repository, const KeyBundle& keys,
-        const std::string& cache_directory)
-      : cache(backend, repository, keys, cache_directory + "/index"), headers(backend) {}
+        const std::string& cache_directory, unsigned io_threads)
+      : cache(backend, repository, keys, cache_directory + "/index", io_threads),
+        headers(backend) {}
 
   std::shared_ptr<const Slots> current() const {
     const std::lock_guard lock(mutex);
@@ -135,8 +136,8 @@ auto Index::State::guarded(Work&& work) {
 }
 
 Index::Index(storage::Backend& backend, base::RepositoryId repository, const KeyBundle& keys,
-             std::string cache_directory)
-    : state_(std::make_unique<State>(backend, repository, keys, cache_directory)) {}
+             std::string cache_directory, unsigned io_threads)
+    : state_(std::make_unique<State>(backend, repository, keys, cache_directory, io_threads)) {}
 
 Index::~Index() = default;
 
@@ -144,10 +145,7 @@ void Index::refresh() {
   const std::lock_guard maintaining(state_->maintenance);
   auto files = state_->cache.refresh(state_->live_files());
   state_->cache.compact(files, files_max);
-  State::Slots next;
-  for (auto& file : files)
-    state_->append(next, std::move(file));
-  state_->publish(std::move(next));
+  state_->replace_live(files);
 }
 
 void Index::add(const base::IndexId& id, std::span<const pipeline::PackDirectory> packs) {

@@ -54,12 +54,13 @@ struct DamagedIndexSegment {
 /// Cache:   `cache_directory`/index/; anything missing or damaged there is fetched again. The cache
 /// file is private
 ///          (0600); several processes may use the folder at a time.
-/// Threads: all calls from any thread. refresh() makes pack numbers that were given out before it
-/// invalid.
+/// Threads: all calls from any thread. Pack numbers that were given out stay valid, also those of
+/// packs that went.
 class Index {
 public:
+  /// `io_threads`: how many index segments are fetched at a time.
   Index(storage::Backend& backend, base::RepositoryId repository, const KeyBundle& keys,
-        std::string cache_directory);
+        std::string cache_directory, unsigned io_threads = 8);
   ~Index();
 
   /// Reads index segments that are new in the store, drops those that went. One that is damaged is

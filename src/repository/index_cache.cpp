@@ -27,8 +27,6 @@ constexpr std::string_view file_suffix = ".hfi";
 /// Stored bytes of index segments that are decoded together: about 30 MB in memory.
 constexpr std::uint64_t batch_size_max = 8ULL * 1024 * 1024;
 constexpr std::size_t batch_count_max = 1024;
-/// Reads in flight while fetching: a remote store answers many small reads no slower than one.
-constexpr std::size_t fetch_threads_max = 8;
 
 void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
@@ -95,8 +93,12 @@ void merge_chunks(const std::vector<IndexCache::File>& files, IndexCacheWriter& 
 }  // namespace
 
 IndexCache::IndexCache(storage::Backend& backend, base::RepositoryId repository,
-                       const KeyBundle& keys, std::string directory)
-    : backend_(backend), repository_(repository), keys_(keys), directory_(std::move(directory)) {}
+                       const KeyBundle& keys, std::string directory, unsigned io_threads)
+    : backend_(backend),
+      repository_(repository),
+      keys_(keys),
+      directory_(std::move(directory)),
+      io_threads_(io_threads) {}
 
 std::string IndexCache::path_for(std::vector<IndexId> sources) const {
   std::sort(sources.begin(), sources.end());
@@ -225,11 +227,11 @@ IndexCache::File IndexCache::fetch_batch(std::span<const Stored> batch) {
       }
     }
   };
-  if (batch.size() == 1) {
+  if (batch.size() == 1 || io_threads_ == 1) {
     work({});
   } else {
     base::TaskGroup group;
-    for (std::size_t i = 0; i < std::min(batch.size(), fetch_threads_max); ++i)
+    for (std::size_t i = 0; i < std::min(batch.size(), io_threads_); ++i)
       group.spawn(work);
     group.join();
   }

@@ -26,7 +26,7 @@ public:
   using File = std::shared_ptr<IndexCacheFile>;
 
   IndexCache(storage::Backend& backend, base::RepositoryId repository, const KeyBundle& keys,
-             std::string directory);
+             std::string directory, unsigned io_threads);
 
   /// The files that together stand for what is in the store, each index segment once. `open_now`
   /// are reused.
@@ -58,6 +58,8 @@ private:
   const base::RepositoryId repository_;
   const KeyBundle& keys_;
   const std::string directory_;
+  /// Reads in flight while fetching: a remote store answers many small reads no slower than one.
+  const std::size_t io_threads_;
   std::mutex damaged_mutex_;
   std::vector<DamagedIndexSegment> damaged_;
 };

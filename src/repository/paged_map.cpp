@@ -199,6 +199,14 @@ std::vector<BlockReference> decode_map_page(base::ByteView bytes) {
   return blocks;
 }
 
+std::vector<base::ChunkId> superblocks_of_map_page(base::ByteView bytes) {
+  return parse_leaf(bytes).superblocks;
+}
+
+std::vector<base::ChunkId> children_of_map_index_page(base::ByteView bytes) {
+  return decode_index_page(bytes);
+}
+
 base::ChunkId write_map(const std::vector<base::ChunkId>& leaves, ChunkSink& sink) {
   if (leaves.empty()) return store_index_page({}, sink);
   auto pages = leaves;

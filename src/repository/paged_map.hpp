@@ -32,6 +32,11 @@ base::Bytes encode_map_page(const std::vector<BlockReference>& blocks);
 /// Errors: corrupt.
 std::vector<BlockReference> decode_map_page(base::ByteView bytes);
 
+/// The superblocks that a leaf names, each once; and the pages that an inner page names.
+/// Errors: corrupt.
+std::vector<base::ChunkId> superblocks_of_map_page(base::ByteView bytes);
+std::vector<base::ChunkId> children_of_map_index_page(base::ByteView bytes);
+
 /// Writes inner pages over `leaves` (512 a page, levels as needed). Returns the root: the leaf
 /// itself when there is one.
 base::ChunkId write_map(const std::vector<base::ChunkId>& leaves, ChunkSink& sink);

@@ -38,7 +38,7 @@ struct Repository::State {
         slot(std::move(by)),
         cache_directory(environment.cache_directory + "/" + format.id.hex().substr(0, 16)),
         snapshots(backend, format.id, keys, environment.random, cache_directory),
-        index(backend, format.id, keys, cache_directory) {}
+        index(backend, format.id, keys, cache_directory, environment.io_threads) {}
 };
 
 namespace {
@@ -256,6 +256,16 @@ void Repository::learn_epoch(Epoch epoch) {
 Index& Repository::index() {
   state_->keys.require(Ability::search_index);
   std::call_once(state_->index_refreshed, [this] { state_->index.refresh(); });
+  return state_->index;
+}
+
+Index& Repository::fresh_index() {
+  bool fresh = false;
+  std::call_once(state_->index_refreshed, [&] {
+    state_->index.refresh();
+    fresh = true;
+  });
+  if (!fresh) state_->index.refresh();
   return state_->index;
 }
 

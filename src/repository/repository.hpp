@@ -24,6 +24,9 @@ struct Environment {
   base::Random& random;
   /// Where this machine caches; a folder per repository is made in it (0700).
   std::string cache_directory;
+  /// Requests to the store that are in flight together where order does not matter; with 1 all are
+  /// made by the calling thread, so that a simulator decides their order.
+  unsigned io_threads = 8;
 };
 
 struct CreateOptions {
@@ -67,6 +70,8 @@ public:
   void learn_epoch(Epoch epoch);
   /// Refreshed at the first call. Errors: access_denied for a role that holds no index key.
   Index& index();
+  /// As index(), refreshed at every call. Pack numbers given out before become invalid.
+  Index& fresh_index();
   SnapshotStore& snapshots();
   /// A reader of single chunks with a small cache of decoded segments; for trees and `cat`. Any
   /// thread (one at a time inside). Errors: access_denied for a role that does not read contents.

@@ -10,6 +10,7 @@
 #include "storage/memory/memory_backend.hpp"
 #include "storage/wrappers/faulty_backend.hpp"
 
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -18,9 +19,15 @@
 
 namespace holdfast::repository {
 
+/// In memory where there is such a place: caches are made durable, and tests need not wait for
+/// that.
+inline std::string scratch_parent() {
+  return std::filesystem::is_directory("/dev/shm") ? "/dev/shm" : "";
+}
+
 class TestRepository {
 public:
-  base::TemporaryDirectory cache;
+  base::TemporaryDirectory cache{scratch_parent()};
   base::ManualClock clock{{1'700'000'000, 0}};
   base::SeededRandom random{5};
   const base::Secret passphrase{base::as_bytes("correct horse")};

@@ -122,13 +122,20 @@ public:
   std::vector<Deletion> deletions(const DamageSink& damaged = {}) const;
   /// Errors: not_found, corrupt, unsupported.
   Snapshot load(const base::SnapshotId& id) const;
+  /// Whether it is there and no deletion record names it.
   bool exists(const base::SnapshotId& id) const;
   /// From here on every record is read from the store itself, each time: for check.
   void distrust_caches();
   /// Fills writer, sequence, previous and id, signs, seals, stores. The snapshot is acknowledged
-  /// when this returns. Errors: access_denied for a role that does not back up; tampered when
-  /// records are lost; invalid_input when it cannot be encoded; what the store says.
-  base::SnapshotId commit(Snapshot& snapshot);
+  /// when this returns. Errors: access_denied for a role that does not back up; tampered
+  /// when records are lost; invalid_input when it cannot be encoded; what the store says.
+  base::SnapshotId commit(Snapshot& snapshot) { return commit(snapshot, {}); }
+  /// Gets the id and the sealed object right before it is stored, and may throw to prevent it.
+  using CommitGate = std::function<void(const base::SnapshotId& id, base::ByteView object)>;
+  base::SnapshotId commit(Snapshot& snapshot, const CommitGate& gate);
+  /// Stores a record that somebody else sealed and could not store. Errors: corrupt when it is not
+  /// the record that `id` names.
+  void complete(const base::SnapshotId& id, base::ByteView object);
   /// Writes a signed deletion record first, then removes the snapshots, damaged ones too.
   /// Errors: access_denied for a role that does not maintain; tampered when records are lost;
   /// not_found; conflict when one is held or locked, before anything is removed.

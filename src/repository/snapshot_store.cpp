@@ -113,6 +113,7 @@ std::set<base::Hash> ids_deleted_by(const std::vector<Deletion>& deletions) {
 }  // namespace
 
 struct SnapshotStore::State {
+  using CommitGate = SnapshotStore::CommitGate;
   storage::Backend& backend;
   const base::RepositoryId repository;
   const KeyBundle& keys;
@@ -140,7 +141,7 @@ struct SnapshotStore::State {
   template <class Record>
   std::vector<Record> load_all(const DamageSink& damaged);
   template <class Record>
-  base::Hash store(Record& record);
+  base::Hash store(Record& record, const CommitGate& gate = {});
   std::set<base::Hash> deleted_ids(const DamageSink& damaged);
   ChainHead find_head(const Deletion* about_to_be_stored);
   void remember(const std::vector<Snapshot>& present, const std::vector<Deletion>& recorded);
@@ -219,7 +220,7 @@ std::vector<Record> SnapshotStore::State::load_all(const DamageSink& damaged) {
 }
 
 template <class Record>
-base::Hash SnapshotStore::State::store(Record& record) {
+base::Hash SnapshotStore::State::store(Record& record, const CommitGate& gate) {
   keys.require(RecordTraits<Record>::kind.ability);
   const Deletion* deletion = nullptr;
   if constexpr (std::is_same_v<Record, Deletion>) deletion = &record;
@@ -235,6 +236,7 @@ base::Hash SnapshotStore::State::store(Record& record) {
     throw base::Error(base::ErrorKind::invalid_input, "the record would be larger than 16 MiB")
         .set_hint("choose fewer paths, or make several sites of them");
   }
+  if (gate) gate(base::SnapshotId::from_bytes(sealed.id.view()), sealed.object);
   // The name is the hash of the whole record: whoever was there before wrote the same one.
   if (storage::put(backend, object_name(Traits::kind, sealed.id), sealed.object) ==
       storage::PutOutcome::already_there) {
@@ -365,15 +367,23 @@ Snapshot SnapshotStore::load(const base::SnapshotId& id) const {
 void SnapshotStore::distrust_caches() { state_->trusts_caches = false; }
 
 bool SnapshotStore::exists(const base::SnapshotId& id) const {
-  return state_->backend.stat(object_name(snapshot_record, hash_of(id))).has_value();
+  if (!state_->backend.stat(object_name(snapshot_record, hash_of(id)))) return false;
+  const DamageSink pass = [](const std::string&, const std::string&) {};
+  return !state_->deleted_ids(pass).contains(hash_of(id));
 }
 
-base::SnapshotId SnapshotStore::commit(Snapshot& snapshot) {
+void SnapshotStore::complete(const base::SnapshotId& id, base::ByteView object) {
+  static_cast<void>(state_->sealer.open(snapshot_record, hash_of(id), object));
+  static_cast<void>(
+      storage::put(state_->backend, object_name(snapshot_record, hash_of(id)), object));
+}
+
+base::SnapshotId SnapshotStore::commit(Snapshot& snapshot, const CommitGate& gate) {
   state_->expect_none_lost();
   if (snapshot.problems.size() > Snapshot::problems_max) {
     snapshot.problems.resize(Snapshot::problems_max);
   }
-  snapshot.id = base::SnapshotId::from_bytes(state_->store(snapshot).view());
+  snapshot.id = base::SnapshotId::from_bytes(state_->store(snapshot, gate).view());
   return snapshot.id;
 }
 

@@ -4,7 +4,10 @@
 #include "base/task_group.hpp"
 #include "claimed_ids.hpp"
 #include "index_segment.hpp"
+#include "kept_lease.hpp"
 #include "open_pack.hpp"
+#include "reach.hpp"
+#include "relied_packs.hpp"
 #include "stored_pack.hpp"
 
 #include <fmt/format.h>
@@ -30,6 +33,13 @@ std::size_t chunk_count_of(const PackDirectory& directory) {
   for (const auto& segment : directory.segments)
     count += segment.chunks.size();
   return count;
+}
+
+/// What is known of pages that the index does not name is kept in memory up to here.
+constexpr std::size_t pending_reach_max = 4UL * 1024 * 1024;
+
+LeaseOptions lease_options_of(const WriteOptions& options) {
+  return {options.purpose, options.lease_seconds};
 }
 
 /// Takes directories off the end of `closed` until they hold `chunks_max` chunks; at least one.
@@ -62,8 +72,18 @@ PackDirectory read_directory(storage::Backend& backend, const pipeline::PackWrit
 struct WriteSession::State {
   using Packs = std::vector<std::shared_ptr<OpenPack>>;  // shared by the threads inside a pack
 
+  // The order of members is the protocol: lease, tombs, index.
   State(Repository& to, WriteOptions with)
-      : repository(to), options(std::move(with)), keys(to.keys().pack_write_keys(to.id())) {}
+      : repository(to),
+        options(std::move(with)),
+        keys(to.keys().pack_write_keys(to.id())),
+        lease(to, lease_options_of(options),
+              options.renews_by_thread ? Renewal::by_thread : Renewal::by_calls,
+              [this](std::exception_ptr lost) { remember(std::move(lost)); }),
+        relied(to),
+        reach(to.backend(), to.id(), to.keys(), to.environment().random) {
+    to.fresh_index();
+  }
 
   struct Place {
     std::shared_ptr<OpenPack> pack;
@@ -90,6 +110,7 @@ struct WriteSession::State {
   const WriteOptions options;
   const pipeline::PackWriteKeys keys;
   ClaimedIds claimed;
+  ClaimedIds stored_again;  // because a prune means to delete what the index knows
 
   std::mutex mutex;
   std::array<Packs, 4> open;            // by kind
@@ -104,6 +125,10 @@ struct WriteSession::State {
   std::atomic<std::uint64_t> bytes_new = 0;
   std::atomic<std::uint64_t> bytes_stored = 0;
   std::atomic<std::uint64_t> packs_stored = 0;
+
+  KeptLease lease;  // below what it is told about when it is lost
+  ReliedPacks relied;
+  ReachRecorder reach;
 };
 
 /// Throws the first failure again, so that whichever thread's exception is seen at the end, it is
@@ -207,7 +232,11 @@ WriteSession::State::Packs WriteSession::State::retire_all() {
 
 /// Each waits for its disk or its store, so all at once.
 void WriteSession::State::close_all(const Packs& idle) {
-  if (idle.size() == 1) return close(*idle.front());
+  if (idle.size() == 1 || repository.environment().io_threads == 1) {
+    for (const auto& pack : idle)
+      close(*pack);
+    return;
+  }
   base::TaskGroup group;
   for (const auto& pack : idle) {
     group.spawn([this, pack](const std::stop_token&) { close(*pack); });
@@ -222,6 +251,8 @@ void WriteSession::State::write_index() {
     const std::lock_guard lock(mutex);
     packs.swap(closed);
   }
+  // First, so that no page is ever found by somebody before what it names is known.
+  bytes_stored += reach.flush();
   while (!packs.empty()) {
     check_alive();
     const auto batch = take_batch(packs, options.pending_chunks_max);
@@ -271,12 +302,20 @@ WriteSession::~WriteSession() = default;
 bool WriteSession::claim(const base::ChunkId& id) {
   state_->check_alive();
   if (state_->claimed.contains(id)) return false;
-  if (state_->repository.index().contains(id)) return false;
+  switch (state_->relied.ask(id)) {
+    case ReliedPacks::Answer::there:
+      return false;
+    case ReliedPacks::Answer::doomed:
+      return state_->stored_again.insert(id) && state_->claimed.insert(id);
+    case ReliedPacks::Answer::unknown:
+      break;
+  }
   return state_->claimed.insert(id);
 }
 
 bool WriteSession::contains(const base::ChunkId& id) const {
-  return state_->claimed.contains(id) || state_->repository.index().contains(id);
+  return state_->claimed.contains(id) || state_->stored_again.contains(id) ||
+         state_->relied.ask(id) == ReliedPacks::Answer::there;
 }
 
 bool WriteSession::failed() const { return state_->failed; }
@@ -286,6 +325,7 @@ void WriteSession::store(PackKind kind, pipeline::SegmentBuilder& segment,
   HF_ASSERT(!segment.empty(), "a segment has chunks");
   auto& state = *state_;
   state.guarded([&] {
+    state.lease->renew_if_due();
     const auto encoded = segment.encode();
     const auto compressed = codec.compress(encoded);
     const auto place = state.enter(kind, compressed.bytes.size());
@@ -309,8 +349,11 @@ std::size_t WriteSession::adopt(const std::vector<base::PackId>& packs) {
     const auto at = std::lower_bound(known.begin(), known.end(), id,
                                      [](const auto& a, const auto& b) { return a.id < b; });
     if (at != known.end() && at->id == id) continue;
+    if (state.relied.is_doomed(id)) continue;
     try {
       auto directory = read_directory(state.repository.backend(), state.keys, id);
+      // What its pages name was not stored: it would have been indexed right after.
+      if (directory.kind == PackKind::tree) continue;
       for (const auto& segment : directory.segments) {
         for (const auto& chunk : segment.chunks)
           state.claimed.insert(chunk.id);
@@ -334,9 +377,43 @@ std::size_t WriteSession::adopt(const std::vector<base::PackId>& packs) {
 void WriteSession::finish() {
   auto& state = *state_;
   state.guarded([&] {
+    state.lease->renew_if_due();
     const std::lock_guard turn(state.indexing);
     state.close_all(state.retire_all());
     state.write_index();
+  });
+}
+
+void WriteSession::builds_on(const std::optional<base::SnapshotId>& parent) {
+  state_->lease->know(state_->relied.tombs_clean_of(parent));
+}
+
+void WriteSession::note_page(const base::ChunkId& id, base::ByteView page) {
+  auto& state = *state_;
+  PageReferences references;
+  try {
+    references = references_of_page(page);
+  } catch (const Error& error) {
+    // What is no page names nothing; should somebody take it for one, it is read then.
+    if (error.kind() != ErrorKind::corrupt) throw;
+    return;
+  }
+  state.guarded([&] {
+    state.reach.add(id, references);
+    if (state.reach.pending_bytes() >= pending_reach_max) state.bytes_stored += state.reach.flush();
+  });
+}
+
+base::SnapshotId WriteSession::commit(Snapshot& snapshot) {
+  auto& state = *state_;
+  return state.guarded([&] {
+    state.relied.validate();
+    const auto id = state.repository.snapshots().commit(
+        snapshot, [&](const base::SnapshotId& committed, base::ByteView record) {
+          state.lease->commit(committed, record);
+        });
+    state.lease->end();
+    return id;
   });
 }
 
@@ -350,6 +427,7 @@ MetadataWriter::MetadataWriter(WriteSession& session, const KeyBundle& keys, int
 base::ChunkId MetadataWriter::store(base::ByteView bytes) {
   const auto id = keys_.chunk_id(bytes);
   if (!session_.claim(id)) return id;
+  session_.note_page(id, bytes);
   if (segment_.should_seal_before(bytes.size())) flush();
   segment_.add(id, bytes);
   return id;

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 namespace holdfast::repository {
@@ -27,6 +29,12 @@ struct WriteOptions {
   std::size_t pending_chunks_max = 256 * 1024;
   /// Called after a pack is durable under its name. Any thread.
   std::function<void(const base::PackId&)> on_pack_stored{};
+  /// What the run is, for people who wonder why a prune waits for it.
+  std::string purpose = "backup";
+  /// After so many seconds of silence others may take it that the run died.
+  std::int64_t lease_seconds = 1200;
+  /// Whether a thread renews the lease; without, store() and finish() do (simulated runs).
+  bool renews_by_thread = true;
 };
 
 struct WriteStatistics {
@@ -38,7 +46,13 @@ struct WriteStatistics {
 
 /// One run that adds to a repository. Packs are durable before the index segment that names them,
 /// and that before any snapshot. Dropping it without finish abandons open packs; stored ones are
-/// left for adopt(). Threads: all calls from any thread, but for finish and adopt.
+/// left for adopt().
+///
+/// It holds a lease from its beginning, reads after that what a prune means to delete (which counts
+/// as absent) and the index, and commits through the lease: what a snapshot of it needs cannot be
+/// deleted under it. So whatever the caller takes over from an earlier snapshot it looks up after
+/// making the session, and says with builds_on.
+/// Threads: all calls from any thread, but for finish, adopt, builds_on and commit.
 class WriteSession {
 public:
   WriteSession(Repository& repository, WriteOptions options);
@@ -61,6 +75,15 @@ public:
   /// Closes all open packs and writes the index: everything stored is durable and found by others
   /// when this returns.
   void finish();
+  /// Says which snapshot, found to exist since the session began, unchanged things are taken over
+  /// from; or that none is. Without the call a prune waits for this session in any case.
+  void builds_on(const std::optional<base::SnapshotId>& parent);
+  /// Notes what a metadata page names, which is stored before the page is found by others.
+  void note_page(const base::ChunkId& id, base::ByteView page);
+  /// After finish: commits a snapshot of what was stored, claimed or taken over, and ends the
+  /// lease. Errors: conflict when the lease was taken away or something that is needed is gone:
+  /// then there is no snapshot.
+  base::SnapshotId commit(Snapshot& snapshot);
   WriteStatistics statistics() const;
 
 private:

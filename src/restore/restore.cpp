@@ -9,6 +9,7 @@
 #include "extras.hpp"
 #include "file_writer.hpp"
 #include "planner.hpp"
+#include "repository/reader_lease.hpp"
 #include "target.hpp"
 #include "window_run.hpp"
 
@@ -164,7 +165,9 @@ RestoreReport run_restore(repository::Repository& repository, const repository::
                           std::stop_token stopping) {
   check_request(request);
   repository.keys().require(repository::Ability::read_content);
-  repository.index();  // first use reads it; before anything is touched
+  // Before the index is read: what that says stays until the restore is done.
+  const repository::ReaderLease lease(repository, "restore");
+  repository.fresh_index();
   for (const auto& path : request.paths)
     browse::look_up(snapshot, path, repository.chunks());
   const bool whole = request.paths.empty();

@@ -1,0 +1,197 @@
+#include "repository/prune.hpp"
+
+#include "base/error.hpp"
+#include "kept_lease.hpp"
+#include "pack_use.hpp"
+#include "prune_execute.hpp"
+#include "repack.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace holdfast::repository {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+std::uint64_t sum_of(const std::vector<PrunePack>& packs) {
+  std::uint64_t sum = 0;
+  for (const auto& pack : packs)
+    sum += pack.size;
+  return sum;
+}
+
+std::vector<Tomb> tombs_of(Repository& repository) {
+  return list_tombs(repository.backend(), repository.id(), repository.keys());
+}
+
+bool can_read(Repository& repository) { return repository.keys().can(Ability::read_content); }
+
+PrunePack prune_pack(const PackUse& use, PruneReason reason) {
+  return {use.id, use.kind, use.size, use.live_bytes(), reason};
+}
+
+/// Sorts packs into what goes, what is written anew and what stays.
+class Planner {
+public:
+  Planner(const RepositoryUse& use, const PruneOptions& options, PrunePlan& plan)
+      : use_(use), options_(options), plan_(plan) {}
+
+  void run(bool may_repack) {
+    for (const auto& pack : use_.packs())
+      sort(pack);
+    if (!may_repack) {
+      if (!candidates_.empty()) {
+        plan_.notes.push_back(
+            fmt::format("{} packs are mostly unused and stay: this key cannot "
+                        "read what is to be kept of them",
+                        candidates_.size()));
+      }
+      return;
+    }
+    add_small();
+    choose();
+  }
+
+private:
+  void sort(const PackUse& pack) {
+    if (!pack.present) {
+      if (!pack.needed()) ++plan_.stale_packs;
+      return;
+    }
+    ++plan_.packs;
+    plan_.bytes += pack.size;
+    plan_.bytes_live += pack.live_bytes();
+    if (!pack.needed()) {
+      const auto reason = pack.tombed    ? PruneReason::marked
+                          : pack.indexed ? PruneReason::unreferenced
+                                         : PruneReason::unindexed;
+      plan_.deleted.push_back(prune_pack(pack, reason));
+    } else if (!pack.tombed &&
+               pack.live_bytes() * 100 < pack.size * std::uint64_t{options_.repack_below_percent}) {
+      candidates_.push_back(prune_pack(pack, PruneReason::mostly_dead));
+    } else if (!pack.tombed && pack.size < options_.small_pack_bytes) {
+      small_[pack.kind].push_back(prune_pack(pack, PruneReason::small));
+    }
+  }
+
+  void add_small() {
+    for (const auto& [kind, packs] : small_) {
+      if (packs.size() < options_.small_packs_min) continue;
+      candidates_.insert(candidates_.end(), packs.begin(), packs.end());
+    }
+  }
+
+  /// The emptiest first: they give most for what is written. So what stays of packs that change
+  /// much and of those that change little comes to stand in different packs.
+  void choose() {
+    std::ranges::sort(candidates_, [](const PrunePack& a, const PrunePack& b) {
+      const auto fullness = [](const PrunePack& pack) {
+        return static_cast<double>(pack.live_bytes) / static_cast<double>(pack.size);
+      };
+      return std::tuple(a.kind, fullness(a), a.id) < std::tuple(b.kind, fullness(b), b.id);
+    });
+    std::uint64_t bytes = 0;
+    for (const auto& pack : candidates_) {
+      if (bytes + pack.size > options_.repack_bytes_max) continue;
+      bytes += pack.size;
+      plan_.repacked.push_back(pack);
+    }
+  }
+
+  const RepositoryUse& use_;
+  const PruneOptions& options_;
+  PrunePlan& plan_;
+  std::vector<PrunePack> candidates_;
+  std::map<pipeline::PackKind, std::vector<PrunePack>> small_;
+};
+
+void note_waiting(Repository& repository, const PruneOptions& options, PrunePlan& plan) {
+  const auto store = lease_store_of(repository);
+  for (const auto& lease : list_leases(store)) {
+    if (!lease.has_start || lease.has_end || is_expired(lease, store, options)) continue;
+    plan.waiting.push_back(describe(lease));
+  }
+}
+
+std::vector<base::PackId> ids_of(const std::vector<PrunePack>& packs, const RepositoryUse& use) {
+  std::vector<base::PackId> ids;
+  for (const auto& pack : packs) {
+    const auto* current = use.find(pack.id);
+    if (current != nullptr && current->present && !current->needed() && !current->tombed) {
+      ids.push_back(pack.id);
+    }
+  }
+  return ids;
+}
+
+}  // namespace
+
+std::string_view name_of(PruneReason reason) {
+  switch (reason) {
+    case PruneReason::unreferenced:
+      return "unreferenced";
+    case PruneReason::unindexed:
+      return "unindexed";
+    case PruneReason::mostly_dead:
+      return "mostly dead";
+    case PruneReason::small:
+      return "small";
+    case PruneReason::marked:
+      return "marked";
+  }
+  return "unknown";
+}
+
+std::uint64_t PrunePlan::bytes_deleted() const { return sum_of(deleted); }
+std::uint64_t PrunePlan::bytes_repacked() const { return sum_of(repacked); }
+std::uint64_t PrunePlan::bytes_freed() const {
+  auto freed = bytes_deleted();
+  for (const auto& pack : repacked)
+    freed += pack.size - std::min(pack.size, pack.live_bytes);
+  return freed;
+}
+
+PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
+                     base::ProgressObserver& progress, std::stop_token stopping) {
+  repository.keys().require(Ability::maintain);
+  base::Progress now;
+  now.phase = "plan";
+  progress.on_progress(now);
+  PrunePlan plan;
+  note_waiting(repository, options, plan);
+  const RepositoryUse use(repository, {tombs_of(repository), {}}, options, std::move(stopping));
+  plan.snapshots = use.snapshots().live.size();
+  plan.pages_read = use.pages_read();
+  Planner(use, options, plan).run(can_read(repository));
+  return plan;
+}
+
+PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const PruneOptions& options,
+                        base::ProgressObserver& progress, std::stop_token stopping) {
+  PruneReport report;
+  PruneExecution execution(repository, options, progress, report, stopping);
+  {
+    // Looked at again: between plan and deed a person may have thought for an hour.
+    RepositoryUse use(repository, {tombs_of(repository), {}}, options, stopping);
+    use.store_descriptions();
+    execution.mark(ids_of(plan.deleted, use), use.snapshots());
+    execution.drop_stale(use);
+  }
+  execution.run();
+  if (plan.repacked.empty()) return report;
+  {
+    const RepositoryUse use(repository, {tombs_of(repository), {}}, options, stopping);
+    auto emptied = repack(repository, use, plan.repacked, options, progress, report, stopping);
+    // Of copies it matters which snapshots there were before the copying.
+    execution.mark(std::move(emptied), use.snapshots());
+  }
+  execution.run();
+  return report;
+}
+
+}  // namespace holdfast::repository

@@ -1,0 +1,108 @@
+#pragma once
+
+#include "base/progress.hpp"
+#include "repository/repository.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace holdfast::repository {
+
+struct PruneOptions {
+  /// Packs with less of their bytes in use than this are written anew without the rest.
+  unsigned repack_below_percent = 60;
+  /// Bytes of packs that are read and written anew at most.
+  std::uint64_t repack_bytes_max = std::numeric_limits<std::uint64_t>::max();
+  /// Packs smaller than this are merged when there are small_packs_min of a kind.
+  std::uint64_t small_pack_bytes = 4ULL * 1024 * 1024;
+  std::size_t small_packs_min = 16;
+  std::uint64_t pack_size_target = 64ULL * 1024 * 1024;
+  int compression_level = 3;
+  /// How long listings of the store may lag behind what was written. 0 for a local store.
+  std::int64_t grace_seconds = 0;
+  /// A lease is given up on so long after it expired: clocks differ.
+  std::int64_t lease_margin_seconds = 60;
+  /// Waits until all who might need what is deleted have ended, instead of leaving that to the next
+  /// prune.
+  bool wait = false;
+  /// How to wait; used for the grace and for leases.
+  std::function<void(std::int64_t seconds)> sleep{};
+  /// As WriteOptions::renews_by_thread.
+  bool renews_by_thread = true;
+};
+
+enum class PruneReason : std::uint8_t {
+  unreferenced,  // no snapshot needs anything in it
+  unindexed,     // left by a run that did not end
+  mostly_dead,   // what is needed is written anew
+  small,         // likewise, with other small ones
+  marked,        // an earlier prune meant to delete it
+};
+std::string_view name_of(PruneReason reason);
+
+struct PrunePack {
+  base::PackId id;
+  pipeline::PackKind kind = pipeline::PackKind::data;
+  std::uint64_t size = 0;
+  std::uint64_t live_bytes = 0;  // of the pack, about
+  PruneReason reason = PruneReason::unreferenced;
+};
+
+/// What a prune would do, and nothing that it has done.
+struct PrunePlan {
+  std::uint64_t snapshots = 0;
+  std::uint64_t packs = 0;  // in the store
+  std::uint64_t bytes = 0;
+  std::uint64_t bytes_live = 0;    // about
+  std::vector<PrunePack> deleted;  // as they are
+  std::vector<PrunePack> repacked;
+  std::uint64_t stale_packs = 0;       // named by the index, gone, and needed by nobody
+  std::uint64_t pages_read = 0;        // of trees, because nothing said what they name
+  std::vector<std::string> notes{};    // what a person should know
+  std::vector<std::string> waiting{};  // runs that deletion waits for
+
+  std::uint64_t bytes_deleted() const;
+  std::uint64_t bytes_repacked() const;
+  std::uint64_t bytes_freed() const;
+  bool empty() const { return deleted.empty() && repacked.empty() && stale_packs == 0; }
+};
+
+struct PruneReport {
+  std::uint64_t packs_deleted = 0;
+  std::uint64_t bytes_deleted = 0;
+  std::uint64_t packs_repacked = 0;
+  std::uint64_t bytes_written = 0;
+  std::uint64_t packs_marked = 0;         // still there: the next prune deletes them
+  std::uint64_t packs_released = 0;       // marked once, and needed after all
+  std::uint64_t leases_removed = 0;       // of runs that are over
+  std::uint64_t snapshots_completed = 0;  // committed by runs that died right after
+  std::vector<std::string> waiting{};     // what the marked packs wait for
+  bool finished() const { return packs_marked == 0; }
+};
+
+/// Finds what no snapshot needs. Reads records, leases, reach objects and the index, and no trees
+/// unless something is missing. Changes nothing.
+///
+/// Memory: about 16 bytes for each chunk that is in use.
+/// Errors: corrupt when a record or index segment is damaged, or when something that a snapshot
+///         needs is nowhere: then nothing may be deleted before it is mended or forgotten.
+/// wrong_key
+///         when pages must be read and this key cannot. Cancelled.
+PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
+                     base::ProgressObserver& progress, std::stop_token stopping);
+
+/// Does what `plan` says, as far as it still holds: before anything is deleted it is found anew
+/// what
+/// the snapshots need, once nobody is left that could know better. May be killed at any point and
+/// repeated; any number of backups, restores, checks and prunes may run at the same time.
+/// Errors: as plan_prune; no_space only when not even a name fits into the store.
+PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const PruneOptions& options,
+                        base::ProgressObserver& progress, std::stop_token stopping);
+
+}  // namespace holdfast::repository

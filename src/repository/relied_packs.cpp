@@ -1,0 +1,80 @@
+#include "relied_packs.hpp"
+
+#include "base/error.hpp"
+#include "index_segment.hpp"
+#include "pack_listing.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace holdfast::repository {
+
+ReliedPacks::ReliedPacks(Repository& repository)
+    : repository_(repository),
+      tombs_(list_tombs(repository.backend(), repository.id(), repository.keys())),
+      tombed_(tombs_) {}
+
+ReliedPacks::Answer ReliedPacks::ask(const base::ChunkId& id) const {
+  const auto location = repository_.index().find(id);
+  if (!location) return Answer::unknown;
+  return is_reliable(location->segment.pack) ? Answer::there : Answer::doomed;
+}
+
+/// An index segment may name a pack that is gone: so the store is asked, once a run.
+bool ReliedPacks::is_present(const base::PackId& pack) const {
+  std::call_once(listed_, [this] {
+    for (const auto& stored : list_packs(repository_.backend()))
+      present_.push_back(stored.id);
+  });
+  return std::ranges::binary_search(present_, pack);
+}
+
+bool ReliedPacks::is_reliable(std::uint32_t pack) const {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto known = reliable_.find(pack); known != reliable_.end()) return known->second;
+  }
+  const auto id = repository_.index().pack(pack).id;
+  // What this run stored came after the listing.
+  const bool reliable =
+      !tombed_.contains(id) &&
+      (is_present(id) || repository_.backend().stat(pack_object_name(id)).has_value());
+  const std::lock_guard lock(mutex_);
+  reliable_[pack] = reliable;
+  if (reliable) relied_.push_back(id);
+  return reliable;
+}
+
+std::vector<std::string> ReliedPacks::tombs_clean_of(
+    const std::optional<base::SnapshotId>& parent) const {
+  std::vector<std::string> clean;
+  for (const auto& tomb : tombs_) {
+    // One that names everything would name what this run stores, too.
+    if (tomb.names_all) continue;
+    if (!parent || tomb.has_considered(*parent)) clean.push_back(tomb.id);
+  }
+  return clean;
+}
+
+void ReliedPacks::validate() const {
+  std::set<std::string> known;
+  for (const auto& tomb : tombs_)
+    known.insert(tomb.id);
+  auto tombs = list_tombs(repository_.backend(), repository_.id(), repository_.keys());
+  std::erase_if(tombs, [&](const Tomb& tomb) { return known.contains(tomb.id); });
+  const TombedPacks tombed(tombs);
+  if (tombed.empty()) return;
+  const std::lock_guard lock(mutex_);
+  for (const auto& pack : relied_) {
+    if (!tombed.contains(pack)) continue;
+    const auto name = pack_object_name(pack);
+    if (repository_.backend().stat(name)) continue;
+    throw base::Error(base::ErrorKind::conflict,
+                      fmt::format("{} was deleted while this run relied on it", name))
+        .set_hint("run it again: what is missing is stored again");
+  }
+}
+
+}  // namespace holdfast::repository
