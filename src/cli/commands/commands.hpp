@@ -20,6 +20,7 @@ std::unique_ptr<Command> make_mount_command();
 std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_stats_command();
 std::unique_ptr<Command> make_forget_command();
+std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_check_command();
 std::unique_ptr<Command> make_key_add_command();
 std::unique_ptr<Command> make_key_export_command();

@@ -2,7 +2,9 @@
 #include "base/task_group.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
+#include "confirm.hpp"
 #include "forget_plan.hpp"
+#include "prune_run.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -17,8 +19,9 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-constexpr const char* space_note =
-    "The space of removed snapshots is freed by 'prune', which this version does not have yet.";
+constexpr const char* space_note = "The space of removed snapshots is freed by: holdfast prune";
+/// So many at once, and nine tenths of all, is more often a mistake than a wish.
+constexpr std::size_t unusual_count_min = 10;
 
 class ForgetCommand final : public Command {
 public:
@@ -28,7 +31,7 @@ public:
     return "  holdfast forget --dry-run                by the 'keep' rules of holdfast.yaml\n"
            "  holdfast forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12\n"
            "  holdfast forget --site blog --keep-full '3 months' --keep-incremental 30d\n"
-           "  holdfast forget 3f9a12bc                 this one\n";
+           "  holdfast forget 3f9a12bc --prune         this one, and free its space\n";
   }
 
   void declare(Arguments& arguments) override {
@@ -36,6 +39,8 @@ public:
     arguments.flag("-n,--dry-run", dry_run_, "show what would go and what stays, and why");
     arguments.option("-s,--site", "NAME", site_, "only this site", Completes::sites);
     arguments.flag("--allow-empty", allow_empty_, "a site may lose its last snapshot");
+    arguments.flag("--prune", prune_, "free the space right after, as 'prune' does");
+    arguments.flag("-y,--yes", yes_, "do not ask, even when most of everything goes");
     arguments.group("Keep the newest of");
     arguments.count("--keep-last", last_, "the last N snapshots");
     arguments.count("--keep-hourly", hourly_, "each of the last N hours that have one");
@@ -52,6 +57,7 @@ public:
                        "ones taken before a restore (default: 7 days)");
     arguments.option("--keep-tag", "TAG", rules_.tags, "with this tag; repeatable");
     arguments.group("");
+    prune_run_.declare(arguments);
   }
 
   int run(Session& session) override {
@@ -65,13 +71,24 @@ public:
     }
     if (!dry_run_ && !ids.empty()) {
       base::check_cancelled(session.stopping());
+      if (is_unusual(ids.size(), rows.size()) &&
+          !confirm(fmt::format("Remove {} of {} snapshots?", ids.size(), rows.size()),
+                   session.stopping())) {
+        session.console().line("nothing was removed");
+        return base::exit_done;
+      }
       session.repository().snapshots().forget(ids, session.services().clock().wall_now(),
                                               named_.empty() ? "keep rules" : "named by hand");
     }
+    if (prune_ && !dry_run_) prune_run_.run(session, false, yes_);
     return session.saw_damage() ? base::exit_partial : base::exit_done;
   }
 
 private:
+  bool is_unusual(std::size_t removed, std::size_t all) const {
+    return !yes_ && removed >= unusual_count_min && removed * 10 >= all * 9;
+  }
+
   void take_counts() {
     rules_.last = last_.value_or(0);
     rules_.hourly = hourly_.value_or(0);
@@ -138,7 +155,7 @@ private:
 
   void report(Console& console, const std::vector<ForgetRow>& rows) const {
     auto& json = console.json();
-    json.field("dry_run", dry_run_).field("space_freed", false);
+    json.field("dry_run", dry_run_).field("space_freed", prune_ && !dry_run_);
     for (const bool keep : {true, false}) {
       json.key(keep ? "kept" : "removed").begin_array();
       for (const auto& row : rows) {
@@ -168,7 +185,7 @@ private:
     console.line(fmt::format("{} {}, {} kept", counted(removed, "snapshot", "snapshots"),
                              dry_run_ ? "would be removed" : "removed",
                              with_thousands(rows.size() - removed_count(rows))));
-    if (removed > 0 && !dry_run_) console.line(space_note);
+    if (removed > 0 && !dry_run_ && !prune_) console.line(space_note);
   }
 
   static std::size_t removed_count(const std::vector<ForgetRow>& rows) {
@@ -182,6 +199,9 @@ private:
   policy::KeepRules rules_;
   bool dry_run_ = false;
   bool allow_empty_ = false;
+  bool prune_ = false;
+  bool yes_ = false;
+  PruneRun prune_run_;
 };
 
 }  // namespace
