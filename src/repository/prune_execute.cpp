@@ -201,6 +201,8 @@ void PruneExecution::remove_packs(const RepositoryUse& use, const std::vector<To
   }
   for (const auto* pack : doomed)
     remove_pack(*pack);
+  // Another prune may have copied from a segment that was read before.
+  if (!ids.empty()) drop_from_index(repository_, ids, stopping_);
   settle_listings();
   for (const auto& tomb : tombs)
     static_cast<void>(repository_.backend().remove(tomb_object_name(tomb.id)));
