@@ -236,6 +236,7 @@ void RepositoryUse::list_packs_of_store() {
     if (at != end && at->id == info.id) {
       at->indexed = true;
       at->kind = info.kind;
+      at->epoch = info.epoch;
     } else {
       PackUse gone;
       gone.id = info.id;

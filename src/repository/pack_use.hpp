@@ -20,6 +20,7 @@ namespace holdfast::repository {
 struct PackUse {
   base::PackId id;
   pipeline::PackKind kind = pipeline::PackKind::data;
+  std::uint32_t epoch = 0;  // 0 when nothing names it
   std::uint64_t size = 0;
   std::uint64_t raw_total = 0;  // bytes of chunks
   std::uint64_t raw_live = 0;   // of those that are needed from this pack

@@ -38,8 +38,9 @@ PrunePack prune_pack(const PackUse& use, PruneReason reason) {
 /// Sorts packs into what goes, what is written anew and what stays.
 class Planner {
 public:
-  Planner(const RepositoryUse& use, const PruneOptions& options, PrunePlan& plan)
-      : use_(use), options_(options), plan_(plan) {}
+  Planner(const RepositoryUse& use, const PruneOptions& options, std::uint32_t newest_epoch,
+          PrunePlan& plan)
+      : use_(use), options_(options), newest_epoch_(newest_epoch), plan_(plan) {}
 
   void run(bool may_repack) {
     for (const auto& pack : use_.packs())
@@ -74,6 +75,8 @@ private:
     } else if (!pack.tombed &&
                pack.live_bytes() * 100 < pack.size * std::uint64_t{options_.repack_below_percent}) {
       candidates_.push_back(prune_pack(pack, PruneReason::mostly_dead));
+    } else if (!pack.tombed && options_.reencrypt && pack.epoch != newest_epoch_) {
+      candidates_.push_back(prune_pack(pack, PruneReason::old_epoch));
     } else if (!pack.tombed && pack.size < options_.small_pack_bytes) {
       small_[pack.kind].push_back(prune_pack(pack, PruneReason::small));
     }
@@ -105,6 +108,7 @@ private:
 
   const RepositoryUse& use_;
   const PruneOptions& options_;
+  const std::uint32_t newest_epoch_;
   PrunePlan& plan_;
   std::vector<PrunePack> candidates_;
   std::map<pipeline::PackKind, std::vector<PrunePack>> small_;
@@ -141,6 +145,8 @@ std::string_view name_of(PruneReason reason) {
       return "mostly dead";
     case PruneReason::small:
       return "small";
+    case PruneReason::old_epoch:
+      return "old epoch";
     case PruneReason::marked:
       return "marked";
   }
@@ -167,7 +173,8 @@ PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
   const RepositoryUse use(repository, {tombs_of(repository), {}}, options, std::move(stopping));
   plan.snapshots = use.snapshots().live.size();
   plan.pages_read = use.pages_read();
-  Planner(use, options, plan).run(can_read(repository));
+  const auto newest = repository.keys().newest_epoch().number;
+  Planner(use, options, newest, plan).run(can_read(repository));
   return plan;
 }
 

@@ -22,6 +22,8 @@ struct PruneOptions {
   /// Packs smaller than this are merged when there are small_packs_min of a kind.
   std::uint64_t small_pack_bytes = 4ULL * 1024 * 1024;
   std::size_t small_packs_min = 16;
+  /// Packs that are sealed to another epoch than the newest are written anew under that.
+  bool reencrypt = false;
   std::uint64_t pack_size_target = 64ULL * 1024 * 1024;
   int compression_level = 3;
   /// How long listings of the store may lag behind what was written. 0 for a local store.
@@ -42,6 +44,7 @@ enum class PruneReason : std::uint8_t {
   unindexed,     // left by a run that did not end
   mostly_dead,   // what is needed is written anew
   small,         // likewise, with other small ones
+  old_epoch,     // likewise, because it is sealed to an older epoch
   marked,        // an earlier prune meant to delete it
 };
 std::string_view name_of(PruneReason reason);

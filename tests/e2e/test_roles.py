@@ -212,6 +212,27 @@ class Changes(Keys):
                         ("cat", f"{first}:{self.source}/readme.txt")):
             self.assertEqual(self.as_key(reader, *command).out, self.run_program(*command).out)
 
+    def test_re_encryption_closes_what_there_was(self):
+        reader = self.key_file("reader")
+        first = self.backup()["snapshot"]["id"]
+        slot = next(slot["id"] for slot in self.slots() if slot["role"] == "reader")
+        before = self.path("before")
+        shutil.copytree(self.repository, before)
+        self.run_program("key", "remove", slot)
+        self.run_program("key", "rotate", "--re-encrypt", "--yes")
+        self.run_program("prune", "--yes")
+        packs = {os.path.basename(path) for path in glob.glob(self.repository + "/packs/*/*")}
+        old = {os.path.basename(path) for path in glob.glob(before + "/packs/*/*")}
+        self.assertTrue(packs)
+        self.assertFalse(packs & old)
+        self.run_program("check", "--read-data")
+        target = f"{first}:{self.source}/noise"
+        self.assertEqual(self.run_program("cat", target).out, self.read("source/noise"))
+        shutil.copy(before + "/keys/" + slot, self.repository + "/keys")
+        self.as_key(reader, "cat", target, expect=WRONG_KEY)
+        again = self.run_program("key", "rotate", "--re-encrypt", "--yes", "--json").json
+        self.assertEqual(again["repacked"], [])
+
     def test_shares(self):
         self.backup()
         folder = self.path("shares")

@@ -7,6 +7,7 @@
 #include "crypto/keys.hpp"
 #include "key_files.hpp"
 #include "key_report.hpp"
+#include "prune_run.hpp"
 #include "repository/key_ring.hpp"
 
 #include <fmt/format.h>
@@ -98,18 +99,35 @@ public:
   std::string name() const override { return "key rotate"; }
   std::string summary() const override { return "Seal what is backed up from now on to a new key"; }
   std::string examples() const override {
-    return "  holdfast key rotate                 all who may read get the new key\n";
+    return "  holdfast key rotate                 all who may read get the new key\n"
+           "  holdfast key rotate --re-encrypt    then what is there, too; may be interrupted\n";
   }
-  void declare(Arguments&) override {}
+  void declare(Arguments& arguments) override {
+    arguments.flag("--re-encrypt", reencrypt_,
+                   "begin no epoch, but write what is sealed to older ones under the newest");
+    arguments.flag("-y,--yes", yes_, "do not ask");
+    prune_.declare(arguments);
+  }
 
   int run(Session& session) override {
     auto& repository = session.repository();
+    if (reencrypt_) {
+      repository.keys().require(repository::Ability::issue_keys);
+      prune_.reencrypt();
+      return prune_.run(session, false, yes_);
+    }
     report_rotation(session.console(), repository::rotate_epoch(repository));
     return base::exit_done;
   }
   std::string after_interruption() const override {
-    return "either the new epoch began or it did not: see key list";
+    return reencrypt_ ? "what was written anew stays so; run it again for the rest"
+                      : "either the new epoch began or it did not: see key list";
   }
+
+private:
+  bool reencrypt_ = false;
+  bool yes_ = false;
+  PruneRun prune_;
 };
 
 }  // namespace

@@ -155,6 +155,7 @@ repository::PruneOptions PruneRun::options(Session& session) const {
   if (repack_below_) options.repack_below_percent = std::min(*repack_below_, 100U);
   options.grace_seconds = grace_.value_or(0);
   options.wait = wait_;
+  options.reencrypt = reencrypt_;
   options.sleep = [stopping = session.stopping()](std::int64_t seconds) {
     wait_seconds(seconds, stopping);
   };

@@ -18,6 +18,8 @@ public:
   /// code. Errors: as repository::plan_prune and apply_prune; invalid_input when a person must be
   /// asked and there is none.
   int run(Session& session, bool dry_run, bool yes);
+  /// Also writes anew what is sealed to an older epoch.
+  void reencrypt() { reencrypt_ = true; }
 
 private:
   repository::PruneOptions options(Session& session) const;
@@ -26,6 +28,7 @@ private:
   std::optional<std::uint32_t> repack_below_;
   std::optional<std::uint32_t> grace_;
   bool wait_ = false;
+  bool reencrypt_ = false;
 };
 
 }  // namespace holdfast::cli
