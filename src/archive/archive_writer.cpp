@@ -32,26 +32,6 @@ struct FreeEntry {
   void operator()(struct ::archive_entry* made) const { ::archive_entry_free(made); }
 };
 
-mode_t type_of(EntryKind kind) {
-  switch (kind) {
-    case EntryKind::file:
-      return S_IFREG;
-    case EntryKind::directory:
-      return S_IFDIR;
-    case EntryKind::symlink:
-      return S_IFLNK;
-    case EntryKind::fifo:
-      return S_IFIFO;
-    case EntryKind::socket:
-      return S_IFSOCK;
-    case EntryKind::block_device:
-      return S_IFBLK;
-    case EntryKind::char_device:
-      return S_IFCHR;
-  }
-  HF_ASSERT(false, "every kind of entry has a type");
-}
-
 int tag_of(AclEntry::Tag tag) {
   switch (tag) {
     case AclEntry::Tag::owner:

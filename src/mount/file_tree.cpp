@@ -21,26 +21,6 @@ using sources::EntryKind;
 constexpr std::uint64_t stat_block = 512;
 constexpr std::uint32_t preferred_read = 128 * 1024;
 
-mode_t type_of(EntryKind kind) {
-  switch (kind) {
-    case EntryKind::file:
-      return S_IFREG;
-    case EntryKind::directory:
-      return S_IFDIR;
-    case EntryKind::symlink:
-      return S_IFLNK;
-    case EntryKind::fifo:
-      return S_IFIFO;
-    case EntryKind::socket:
-      return S_IFSOCK;
-    case EntryKind::block_device:
-      return S_IFBLK;
-    case EntryKind::char_device:
-      return S_IFCHR;
-  }
-  HF_ASSERT(false, "every kind of entry has a type");
-}
-
 /// A site as one path component: names are the repository's, and may be anything.
 std::string component_of(const std::string& site) {
   std::string name;

@@ -25,26 +25,6 @@ using sources::EntryKind;
 
 constexpr std::size_t items_max = 64 * 1024;
 
-mode_t type_of(EntryKind kind) {
-  switch (kind) {
-    case EntryKind::symlink:
-      return S_IFLNK;
-    case EntryKind::fifo:
-      return S_IFIFO;
-    case EntryKind::socket:
-      return S_IFSOCK;
-    case EntryKind::block_device:
-      return S_IFBLK;
-    case EntryKind::char_device:
-      return S_IFCHR;
-    case EntryKind::directory:
-      return S_IFDIR;
-    case EntryKind::file:
-      return S_IFREG;
-  }
-  throw Error(ErrorKind::corrupt, "its kind is unknown");
-}
-
 bool is_device(EntryKind kind) {
   return kind == EntryKind::block_device || kind == EntryKind::char_device;
 }

@@ -25,4 +25,25 @@ std::string_view name_of(EntryKind kind) {
   return {};
 }
 
+mode_t type_of(EntryKind kind) {
+  switch (kind) {
+    case EntryKind::file:
+      return S_IFREG;
+    case EntryKind::directory:
+      return S_IFDIR;
+    case EntryKind::symlink:
+      return S_IFLNK;
+    case EntryKind::fifo:
+      return S_IFIFO;
+    case EntryKind::socket:
+      return S_IFSOCK;
+    case EntryKind::block_device:
+      return S_IFBLK;
+    case EntryKind::char_device:
+      return S_IFCHR;
+  }
+  HF_ASSERT(false, "an entry kind outside the enumeration is caught where it is decoded");
+  return 0;
+}
+
 }  // namespace holdfast::sources

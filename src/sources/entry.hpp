@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
 #include <vector>
 
 namespace holdfast::sources {
@@ -21,6 +22,8 @@ enum class EntryKind : std::uint8_t {
 
 /// "file", "directory", ... for JSON and messages.
 std::string_view name_of(EntryKind kind);
+/// The bits of st_mode that say so: S_IFREG, S_IFDIR, ...
+mode_t type_of(EntryKind kind);
 
 /// An extended attribute; POSIX ACLs are the ones named system.posix_acl_access and _default.
 struct ExtendedAttribute {
