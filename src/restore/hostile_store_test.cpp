@@ -206,7 +206,7 @@ protected:
   }
 
   base::TemporaryDirectory folder_;
-  base::SystemRandom random_;
+  base::SeededRandom random_{1};
   base::ManualClock clock_{base::SystemClock().wall_now()};
   LyingStore store_;
   Scene scene_;

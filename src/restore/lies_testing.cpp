@@ -179,7 +179,7 @@ void add_swaps(std::vector<Lie>& lies) {
                       swap_names(store, names(store.objects, one).front(),
                                  names(store.objects, other).back());
                     },
-                    other == "keys/" ? other : one, false});
+                    other == "keys/" || other == "index/" ? other : one, false});
     lies.push_back({"the last of " + other + " served for the first of " + one,
                     [one, other](LyingStore& store, const Scene&) {
                       const auto asked = names(store.objects, one).front();

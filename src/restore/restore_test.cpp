@@ -443,6 +443,7 @@ TEST_F(RestoreTest, WithoutPrivilegeWhatNeedsItIsSaid) {
   ::mkdir(sandbox_.target().c_str(), 0777);
   ASSERT_EQ(::chown(sandbox_.target().c_str(), 65534, 65534), 0);
   ASSERT_EQ(::chmod(sandbox_.outside("").c_str(), 0755), 0);
+  repository_.give_cache_to(65534);
   auto request = in_place();
   RestoreReport first;
   RestoreReport second;

@@ -14,8 +14,12 @@
 #include "storage/memory/memory_backend.hpp"
 #include "storage/wrappers/faulty_backend.hpp"
 
+#include <unistd.h>
+
+#include <filesystem>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -48,6 +52,15 @@ public:
   std::size_t segment_size = 256 * 1024;
 
   repository::Repository& get() { return *repository_; }
+  /// Whoever restores keeps what it learns in a cache of its own.
+  void give_cache_to(uid_t user) {
+    std::vector<std::filesystem::path> paths = {cache_.path()};
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(cache_.path()))
+      paths.push_back(entry.path());
+    for (const auto& path : paths) {
+      if (::lchown(path.c_str(), user, user) != 0) throw std::runtime_error("cannot give away");
+    }
+  }
 
   static sources::Entry entry(const std::string& name, sources::EntryKind kind,
                               std::uint32_t mode) {
