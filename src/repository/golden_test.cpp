@@ -49,9 +49,9 @@ TEST(Golden, TreeIndexPage) {
 
 TEST(Golden, Overlay) {
   EXPECT_EQ(hex(encode_tree_page(
-                {0, {file_node("b", 1, 0)}, {}, numbered_id<base::ChunkId>(9), {"gone"}})),
+                {0, {file_node("b", 1, 0)}, {}, numbered_id<base::ChunkId>(9), {"gone"}, {3, 5}})),
             "5401121c0a016210012080c49fd50c280130a4034a04726f6f745204726f6f7422200900000000000000"
-            "0000000000000000000000000000000000000000000000002a04676f6e65");
+            "0000000000000000000000000000000000000000000000002a04676f6e6532020301");
 }
 
 TEST(Golden, ListPages) {
@@ -120,11 +120,35 @@ TEST(Golden, Tomb) {
 }
 
 TEST(Golden, ReachEntry) {
-  base::Bytes text;
-  append_reach_entry(text, numbered_id<base::ChunkId>(1),
-                     {{numbered_id<base::ChunkId>(2)},
-                      {numbered_id<base::ChunkId>(3), numbered_id<base::ChunkId>(4)}});
-  EXPECT_EQ(hex(text), "01000000000000000102020000000000000003000000000000000400000000000000");
+  const auto entry_of = [](const PageReferences& references) {
+    base::Bytes text;
+    append_reach_entry(text, numbered_id<base::ChunkId>(1), references);
+    return hex(text);
+  };
+  using Shape = PageReferences::Shape;
+  PageReferences references;
+  references.pages = {numbered_id<base::ChunkId>(2)};
+  references.contents = {numbered_id<base::ChunkId>(3), numbered_id<base::ChunkId>(4)};
+  const std::string keys = "020000000000000003000000000000000400000000000000";
+  EXPECT_EQ(entry_of(references), "0100000000000000000102" + keys);
+  references.shape = Shape::leaf;
+  references.nodes = {{1, 0}, {0, 2}};
+  EXPECT_EQ(entry_of(references),
+            "0100000000000000010201"
+            "08" +
+                keys);
+  references.shape = Shape::overlay;
+  references.base = numbered_id<base::ChunkId>(5);
+  references.superseded = {3, 5};
+  EXPECT_EQ(entry_of(references),
+            "0100000000000000030500000000000000020301"
+            "0102" +
+                keys);
+  PageReferences index;
+  index.shape = Shape::index;
+  index.pages = {numbered_id<base::ChunkId>(2)};
+  index.below = {300};
+  EXPECT_EQ(entry_of(index), "01000000000000000201ac020200000000000000");
 }
 
 /// Objects that are sealed are fixed by their hash: everything random comes from one seed.

@@ -12,12 +12,23 @@ namespace {
 
 PageReferences of_tree_page(base::ByteView bytes) {
   const auto page = decode_tree_page(bytes);
+  using Shape = PageReferences::Shape;
   PageReferences found;
-  for (const auto& child : page.children)
+  found.shape = page.base ? Shape::overlay : page.level > 0 ? Shape::index : Shape::leaf;
+  for (const auto& child : page.children) {
     found.pages.push_back(child.page);
-  if (page.base) found.pages.push_back(*page.base);
-  for (const auto& node : page.nodes)
+    found.below.push_back(child.count);
+  }
+  found.base = page.base;
+  found.superseded = page.superseded;
+  for (const auto& node : page.nodes) {
+    const auto pages = found.pages.size();
+    const auto contents = found.contents.size();
     add_references(node, found);
+    if (found.shape != Shape::leaf) continue;
+    found.nodes.push_back({static_cast<std::uint32_t>(found.pages.size() - pages),
+                           static_cast<std::uint32_t>(found.contents.size() - contents)});
+  }
   return found;
 }
 
@@ -48,9 +59,9 @@ PageReferences references_of_page(base::ByteView page) {
     case PageKind::list:
       return of_list_page(page);
     case PageKind::map:
-      return {{}, superblocks_of_map_page(page)};
+      return {.pages = {}, .contents = superblocks_of_map_page(page)};
     case PageKind::map_index:
-      return {children_of_map_index_page(page), {}};
+      return {.pages = children_of_map_index_page(page), .contents = {}};
   }
   throw base::Error(base::ErrorKind::corrupt, "a chunk is no page of metadata");
 }

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace holdfast::repository {
@@ -48,11 +49,16 @@ private:
   base::Bytes pending_;
 };
 
-/// One page of a reach object.
+/// One page of a reach object: as PageReferences, with keys for ids.
 struct ReachEntry {
+  PageReferences::Shape shape = PageReferences::Shape::plain;
   std::uint64_t page = 0;
-  std::span<const std::uint64_t> pages;
-  std::span<const std::uint64_t> contents;
+  std::vector<std::uint64_t> pages;
+  std::vector<std::uint64_t> contents;
+  std::vector<NodeCounts> nodes;
+  std::vector<std::uint64_t> below;
+  std::uint64_t base = 0;
+  std::vector<std::uint32_t> superseded;
 };
 /// Appends an entry to the text of a reach object.
 void append_reach_entry(base::Bytes& text, const base::ChunkId& page,
@@ -74,6 +80,10 @@ private:
 };
 
 /// The graph of all reach objects in a store.
+///
+/// A whole directory on which overlays stand is needed by each of them without the nodes that it
+/// supersedes. What is superseded in all of them, and wanted by nobody else, is dead: else the old
+/// content of a file would live as long as its directory has overlays.
 class ReachGraph {
 public:
   ReachGraph(storage::Backend& backend, const base::RepositoryId& repository, const KeyBundle& keys)
@@ -94,21 +104,39 @@ private:
   struct Node {
     std::uint64_t page = 0;
     std::uint64_t first_edge = 0;
+    std::uint64_t first_place = 0;
     std::uint32_t edges = 0;
+    std::uint32_t places = 0;
+    PageReferences::Shape shape = PageReferences::Shape::plain;
     bool marked = false;
+  };
+  /// Places of nodes in a directory, or in the part of it that a page has; ascending.
+  using Places = std::vector<std::uint32_t>;
+  /// A page that is needed but for some of its nodes.
+  struct Reached {
+    std::uint64_t page = 0;
+    Places dead;
   };
   base::Bytes read(const std::string& name) const;
   void add_node(const ReachEntry& entry);
   void sort();
   std::pair<std::size_t, std::size_t> range_of(std::uint64_t page) const;
   bool is_marked(std::uint64_t page) const;
+  bool visit(const Reached& reached);
+  void follow(const Node& node, const Places& dead, const Places* revived);
+  void collect_contents(const ReachEntry& entry, KeySet& keys) const;
 
   storage::Backend& backend_;
   const base::RepositoryId& repository_;
   const KeyBundle& keys_;
   std::vector<std::string> names_;
-  std::vector<Node> nodes_;  // by page, once sorted
-  std::vector<std::uint64_t> edges_;
+  std::vector<Node> nodes_;           // by page, once sorted
+  std::vector<std::uint64_t> edges_;  // pages; of an overlay the base first
+  /// Of a leaf and an index page, for each edge: the place of the node that names it, or of the
+  /// first node below it. Of an overlay: what it supersedes.
+  Places places_;
+  std::unordered_map<std::uint64_t, Places> dead_;  // by marked page, where there are any
+  std::vector<Reached> waiting_;
   base::Bytes extra_;  // the text of what was added
   bool sorted_ = false;
 };

@@ -16,21 +16,32 @@ constexpr std::size_t differences_max = 64;
 struct Differences {
   std::vector<EncodedNode> nodes;
   std::vector<std::string_view> removed;
+  std::vector<std::uint32_t> superseded;  // places in the base
   std::size_t count() const { return nodes.size() + removed.size(); }
 };
 
 Differences differences_of(std::span<const EncodedNode> base, std::span<const EncodedNode> nodes) {
   Differences differences;
   auto old = base.begin();
+  const auto supersede = [&] {
+    differences.superseded.push_back(static_cast<std::uint32_t>(old - base.begin()));
+  };
+  const auto remove = [&] {
+    differences.removed.push_back(old->name);
+    supersede();
+  };
   for (const auto& node : nodes) {
     for (; old != base.end() && old->name < node.name; ++old)
-      differences.removed.push_back(old->name);
+      remove();
     const bool known = old != base.end() && old->name == node.name;
-    if (!known || !std::ranges::equal(old->bytes, node.bytes)) differences.nodes.push_back(node);
+    if (!known || !std::ranges::equal(old->bytes, node.bytes)) {
+      differences.nodes.push_back(node);
+      if (known) supersede();
+    }
     if (known) ++old;
   }
   for (; old != base.end(); ++old)
-    differences.removed.push_back(old->name);
+    remove();
   return differences;
 }
 
@@ -42,6 +53,9 @@ base::Bytes encode_overlay(const base::ChunkId& base, const Differences& differe
   writer.bytes(4, base.view());
   for (const auto name : differences.removed)
     writer.item(5, base::as_bytes(name));
+  base::Bytes places;
+  append_places(places, differences.superseded);
+  writer.bytes(6, places);
   return bytes;
 }
 
@@ -73,7 +87,18 @@ void merge_overlay(TreePage&& overlay, const std::function<void(const NodeVisit&
                    const NodeVisit& visit) {
   auto next = overlay.nodes.begin();
   const auto end = overlay.nodes.end();
+  auto superseded = overlay.superseded.begin();
+  std::uint32_t place = 0;
   bool stopped = false;
+  // The collection of garbage goes by places: what a reader still sees must not be named there.
+  const auto expect_superseded = [&](bool expected) {
+    const bool named = superseded != overlay.superseded.end() && *superseded == place++;
+    if (named) ++superseded;
+    if (named != expected) {
+      throw base::Error(base::ErrorKind::corrupt,
+                        "a tree page is damaged: it supersedes other entries than it replaces");
+    }
+  };
   const auto visit_before = [&](std::string_view name) {
     while (!stopped && next != end && next->entry.name < name)
       stopped = !visit(std::move(*next++));
@@ -81,9 +106,12 @@ void merge_overlay(TreePage&& overlay, const std::function<void(const NodeVisit&
   };
   walk_base([&](Node&& node) {
     if (!visit_before(node.entry.name)) return false;
-    if (next != end && next->entry.name == node.entry.name) {
+    const bool replaced = next != end && next->entry.name == node.entry.name;
+    const bool removed = std::ranges::binary_search(overlay.removed, node.entry.name);
+    expect_superseded(replaced || removed);
+    if (replaced) {
       stopped = !visit(std::move(*next++));
-    } else if (!std::ranges::binary_search(overlay.removed, node.entry.name)) {
+    } else if (!removed) {
       stopped = !visit(std::move(node));
     }
     return !stopped;

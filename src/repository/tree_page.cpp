@@ -1,6 +1,7 @@
 #include "tree_page.hpp"
 
 #include "base/error.hpp"
+#include "base/little_endian.hpp"
 #include "base/units.hpp"
 #include "node_codec.hpp"
 #include "page.hpp"
@@ -60,13 +61,30 @@ void add_removed(TreePage& page, std::string&& name) {
   page.removed.push_back(std::move(name));
 }
 
+void parse_places(TreePage& page, base::ByteView bytes) {
+  base::ByteReader reader(bytes, what);
+  std::uint64_t next = 0;
+  while (reader.left() > 0) {
+    const auto gap = reader.take_varint();
+    if (page.superseded.size() == 2 * page_items_max || gap > UINT32_MAX - 1 - next) {
+      corrupt("it supersedes too much");
+    }
+    page.superseded.push_back(static_cast<std::uint32_t>(next + gap));
+    next += gap + 1;
+  }
+}
+
 void check_shape(const TreePage& page) {
   if (page.level == 0 ? !page.children.empty() : page.children.empty() || !page.nodes.empty()) {
     corrupt("it mixes entries and pages");
   }
   if (page.base ? page.level > 0 || (page.nodes.empty() && page.removed.empty())
-                : !page.removed.empty()) {
+                : !page.removed.empty() || !page.superseded.empty()) {
     corrupt("it is half an overlay");
+  }
+  if (page.superseded.size() < page.removed.size() ||
+      page.superseded.size() > page.removed.size() + page.nodes.size()) {
+    corrupt("it supersedes other entries than it replaces");
   }
   for (const auto& node : page.nodes) {
     if (std::ranges::binary_search(page.removed, node.entry.name)) {
@@ -94,6 +112,14 @@ std::uint64_t TreePage::count() const {
   return count;
 }
 
+void append_places(base::Bytes& to, const std::vector<std::uint32_t>& places) {
+  std::uint64_t next = 0;
+  for (const auto place : places) {
+    base::put_varint(to, place - next);
+    next = std::uint64_t{place} + 1;
+  }
+}
+
 base::Bytes encode_tree_page(const TreePage& page) {
   auto bytes = begin_page(PageKind::tree);
   WireWriter writer(bytes);
@@ -115,6 +141,9 @@ base::Bytes encode_tree_page(const TreePage& page) {
   if (page.base) writer.bytes(4, page.base->view());
   for (const auto& name : page.removed)
     writer.item(5, base::as_bytes(name));
+  base::Bytes places;
+  append_places(places, page.superseded);
+  writer.bytes(6, places);
   return bytes;
 }
 
@@ -139,6 +168,9 @@ TreePage decode_tree_page(base::ByteView bytes) {
         break;
       case 5:
         add_removed(page, reader.text());
+        break;
+      case 6:
+        parse_places(page, reader.bytes());
         break;
       default:
         reader.unknown_field();

@@ -25,6 +25,9 @@ struct TreePage {
   std::vector<TreeChild> children;
   std::optional<base::ChunkId> base{};
   std::vector<std::string> removed{};
+  /// Of an overlay: the places in the base, counted from 0 over all its pages, of the nodes that
+  /// are removed or replaced. Ascending.
+  std::vector<std::uint32_t> superseded{};
 
   std::uint64_t count() const;
   /// Of a page that is not empty.
@@ -36,6 +39,8 @@ struct TreePage {
 
 /// More than a writer puts in one page, and a bound for what a hostile page allocates.
 inline constexpr std::size_t page_items_max = 1024;
+/// Appends the varints of ascending places: each less the one before it, less one.
+void append_places(base::Bytes& to, const std::vector<std::uint32_t>& places);
 /// Pages hold at least eight items, so this is more than any directory needs.
 inline constexpr std::uint64_t tree_level_max = 24;
 
