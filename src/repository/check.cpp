@@ -112,7 +112,8 @@ void check_stored(Repository& repository, const std::vector<Snapshot>& snapshots
     return doomed.contains(pack.info.id) &&
            !repository.backend().stat(pack_object_name(pack.info.id));
   });
-  check_packs(repository, packs, options, progress, findings, report, stopping);
+  ReadLog log(repository, options, findings, report);
+  check_packs(repository, packs, options, progress, findings, report, log, stopping);
   if (!repository.keys().can(Ability::read_content)) {
     report.left_out = fmt::format("trees and contents: the key of a {} does not open them",
                                   name_of(repository.keys().role));

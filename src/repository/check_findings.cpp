@@ -40,6 +40,12 @@ void CheckFindings::add(const std::string& object, std::string_view message) {
   if (text.find(message) == std::string::npos) text.append("; ").append(message);
 }
 
+bool CheckFindings::has(const std::string& object) const {
+  const std::lock_guard lock(mutex_);
+  // Beyond the bound nobody knows.
+  return problems_.contains(object) || problems_.size() == problems_max;
+}
+
 void CheckFindings::add_affected(const std::string& object, std::string_view what) {
   const std::lock_guard lock(mutex_);
   const auto known = problems_.find(object);

@@ -21,6 +21,8 @@ bool is_damage(const base::Error& error);
 class CheckFindings {
 public:
   void add(const std::string& object, std::string_view message);
+  /// Whether anything was, or may have been, found under `object`.
+  bool has(const std::string& object) const;
   void add_affected(const std::string& object, std::string_view what);
 
   /// Chunks in this segment, or anywhere in the pack, cannot be read.

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/task_group.hpp"
 #include "index_segment.hpp"
+#include "read_log.hpp"
 #include "stored_pack.hpp"
 
 #include <fmt/format.h>
@@ -21,13 +22,8 @@ using pipeline::sector_size;
 
 constexpr std::size_t sectors_at_once = 64;
 
-struct StoredPack {
-  base::PackId id;
-  std::uint64_t size = 0;
-};
-
-std::vector<StoredPack> list_packs(storage::Backend& backend, CheckFindings& findings) {
-  std::vector<StoredPack> packs;
+std::vector<ReadLog::Pack> list_packs(storage::Backend& backend, CheckFindings& findings) {
+  std::vector<ReadLog::Pack> packs;
   backend.list("packs/", [&](const storage::ObjectInfo& object) {
     try {
       const auto id =
@@ -37,11 +33,12 @@ std::vector<StoredPack> list_packs(storage::Backend& backend, CheckFindings& fin
       findings.add(object.name, "is not a pack");
     }
   });
+  std::ranges::sort(packs, {}, &ReadLog::Pack::id);
   return packs;
 }
 
 /// Returns how many bytes were read. Errors: corrupt, as the store.
-std::uint64_t verify_sectors(storage::Backend& backend, const StoredPack& pack,
+std::uint64_t verify_sectors(storage::Backend& backend, const ReadLog::Pack& pack,
                              const pipeline::PackTrailer& trailer,
                              const std::stop_token& stopping) {
   const auto name = pack_object_name(pack.id);
@@ -70,6 +67,21 @@ std::uint64_t verify_sectors(storage::Backend& backend, const StoredPack& pack,
   return end;
 }
 
+/// Header and trailer, and when `whole` all sectors. Returns how many bytes were read.
+std::uint64_t verify(storage::Backend& backend, const ReadLog::Pack& pack, bool whole,
+                     CheckFindings& findings, const std::stop_token& stopping) {
+  base::check_cancelled(stopping);
+  try {
+    static_cast<void>(read_pack_header(backend, pack.id));
+    const auto trailer = read_pack_trailer(backend, pack.id, pack.size);
+    return whole ? verify_sectors(backend, pack, trailer, stopping) : 0;
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+    findings.add(pack_object_name(pack.id), error.what());
+    return 0;
+  }
+}
+
 }  // namespace
 
 void check_packs_outside(Repository& repository, const CheckOptions& options,
@@ -77,25 +89,27 @@ void check_packs_outside(Repository& repository, const CheckOptions& options,
                          CheckReport& report, const std::stop_token& stopping) {
   auto& backend = repository.backend();
   const auto packs = list_packs(backend, findings);
+  ReadLog log(repository, options, findings, report);
+  std::vector<base::PackId> present;
   base::Progress now;
   now.phase = "check";
   now.items_total = packs.size();
   for (const auto& pack : packs) {
-    base::check_cancelled(stopping);
-    try {
-      static_cast<void>(read_pack_header(backend, pack.id));
-      const auto trailer = read_pack_trailer(backend, pack.id, pack.size);
-      if (options.read_data) {
-        report.bytes_read += verify_sectors(backend, pack, trailer, stopping);
-      }
-    } catch (const Error& error) {
-      if (!is_damage(error)) throw;
-      findings.add(pack_object_name(pack.id), error.what());
-    }
+    present.push_back(pack.id);
+    static_cast<void>(verify(backend, pack, false, findings, stopping));
     ++now.items_done;
-    now.bytes_done = report.bytes_read;
     progress.on_progress(now);
   }
+  log.keep([&] {
+    for (const auto& pack : log.choose(packs)) {
+      report.bytes_read += verify(backend, pack, true, findings, stopping);
+      log.note(pack.id,
+               findings.has(pack_object_name(pack.id)) ? ReadResult::damaged : ReadResult::whole);
+      now.bytes_done = report.bytes_read;
+      progress.on_progress(now);
+    }
+  });
+  log.finish(present);
   report.packs = packs.size();
 }
 

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <variant>
@@ -20,26 +21,32 @@ using base::Error;
 
 namespace {
 
+struct PackTask {
+  const IndexedPack* pack = nullptr;
+  bool whole = false;  // read it, or only look at its outside
+};
+
 /// Hands out work so that all threads read until the end: pieces of opened packs first, then packs
 /// to open. At most one pack a thread is open.
 class PackQueue {
 public:
-  explicit PackQueue(std::vector<const IndexedPack*> packs) : packs_(std::move(packs)) {}
+  explicit PackQueue(std::vector<PackTask> tasks) : tasks_(std::move(tasks)) {}
 
-  using Work = std::variant<std::monostate, PackPiece, const IndexedPack*>;
+  using Work = std::variant<std::monostate, PackPiece, PackTask>;
   /// Nothing when all is done. Who gets a pack must call opened() next.
   Work next(const std::stop_token& stopping) {
+    base::check_cancelled(stopping);  // the wait below does not look while there is work
     std::unique_lock lock(mutex_);
-    const auto ready = [&] { return !pieces_.empty() || next_ < packs_.size() || opening_ == 0; };
+    const auto ready = [&] { return !pieces_.empty() || next_ < tasks_.size() || opening_ == 0; };
     if (!changed_.wait(lock, stopping, ready)) throw base::Cancelled();
     if (!pieces_.empty()) {
       auto piece = std::move(pieces_.front());
       pieces_.pop_front();
       return piece;
     }
-    if (next_ == packs_.size()) return {};
+    if (next_ == tasks_.size()) return {};
     ++opening_;
-    return packs_[next_++];
+    return tasks_[next_++];
   }
   void opened(std::vector<PackPiece> pieces) {
     const std::lock_guard lock(mutex_);
@@ -50,7 +57,7 @@ public:
   }
 
 private:
-  const std::vector<const IndexedPack*> packs_;
+  const std::vector<PackTask> tasks_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<PackPiece> pieces_;
@@ -58,10 +65,46 @@ private:
   std::size_t opening_ = 0;
 };
 
-/// The packs that are there with the size that the index says; others are noted.
-std::vector<const IndexedPack*> compare_with_store(Repository& repository,
-                                                   const std::vector<IndexedPack>& packs,
-                                                   CheckFindings& findings, CheckReport& report) {
+/// Tells the log of each pack whose last piece was verified.
+class PackReadings {
+public:
+  PackReadings(ReadLog& log, const CheckFindings& findings) : log_(log), findings_(findings) {}
+
+  /// To be called before any piece can be verified.
+  void begin(const base::PackId& id, std::size_t pieces) {
+    if (pieces == 0) return done(id);
+    const std::lock_guard lock(mutex_);
+    left_[id] = pieces;
+  }
+  void piece_done(const base::PackId& id) {
+    {
+      const std::lock_guard lock(mutex_);
+      const auto at = left_.find(id);
+      if (--at->second != 0) return;
+      left_.erase(at);
+    }
+    done(id);
+  }
+
+private:
+  void done(const base::PackId& id) {
+    log_.note(id, findings_.has(pack_object_name(id)) ? ReadResult::damaged : ReadResult::whole);
+  }
+
+  ReadLog& log_;
+  const CheckFindings& findings_;
+  std::mutex mutex_;  // guards left_
+  std::map<base::PackId, std::size_t> left_;
+};
+
+struct PacksInStore {
+  std::vector<base::PackId> ids;            // of all, sorted
+  std::vector<const IndexedPack*> indexed;  // by id
+};
+
+/// The packs that are there; those without the size that the index says are noted.
+PacksInStore compare_with_store(Repository& repository, const std::vector<IndexedPack>& packs,
+                                CheckFindings& findings, CheckReport& report) {
   struct Stored {
     base::PackId id;
     std::uint64_t size = 0;
@@ -77,7 +120,9 @@ std::vector<const IndexedPack*> compare_with_store(Repository& repository,
     }
   });
   std::sort(stored.begin(), stored.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  std::vector<const IndexedPack*> present;
+  PacksInStore present;
+  for (const auto& pack : stored)
+    present.ids.push_back(pack.id);
   auto at = stored.begin();
   for (const auto& pack : packs) {
     at = std::lower_bound(at, stored.end(), pack.info.id,
@@ -91,20 +136,36 @@ std::vector<const IndexedPack*> compare_with_store(Repository& repository,
       findings.add(pack_object_name(pack.info.id),
                    fmt::format("has {} bytes, {} were written", at->size, pack.info.size));
     }
-    present.push_back(&pack);
+    present.indexed.push_back(&pack);
   }
-  const auto found = static_cast<std::uint64_t>(present.size());
+  const auto found = static_cast<std::uint64_t>(present.indexed.size());
   report.unused_packs = stored.size() - std::min<std::uint64_t>(found, stored.size());
   return present;
+}
+
+/// Those to be read first, in their order; then all others.
+std::vector<PackTask> plan_tasks(const std::vector<const IndexedPack*>& present, ReadLog& log) {
+  std::vector<ReadLog::Pack> candidates;
+  std::map<base::PackId, const IndexedPack*> rest;
+  for (const auto* pack : present) {
+    candidates.push_back({pack->info.id, pack->info.size});
+    rest.emplace(pack->info.id, pack);
+  }
+  std::vector<PackTask> tasks;
+  for (const auto& chosen : log.choose(std::move(candidates)))
+    tasks.push_back({rest.extract(chosen.id).mapped(), true});
+  for (const auto& [id, pack] : rest)
+    tasks.push_back({pack, false});
+  return tasks;
 }
 
 /// What all threads report together.
 class PackProgress {
 public:
-  PackProgress(const std::vector<const IndexedPack*>& packs, base::ProgressObserver& observer)
-      : observer_(observer), packs_(packs.size()) {
-    for (const auto* pack : packs)
-      bytes_total_ += pack->info.size;
+  PackProgress(const std::vector<PackTask>& tasks, base::ProgressObserver& observer)
+      : observer_(observer), packs_(tasks.size()) {
+    for (const auto& task : tasks)
+      bytes_total_ += task.whole ? task.pack->info.size : 0;
   }
   void pack_opened() { ++packs_done_; }
   void read(std::uint64_t bytes) { bytes_read_ += bytes; }
@@ -127,42 +188,79 @@ private:
   std::atomic<std::uint64_t> bytes_read_ = 0;
 };
 
+/// What each thread does until no pack is left.
+class PackWork {
+public:
+  PackWork(Repository& repository, PackQueue& queue, PackReadings& readings, PackProgress& done,
+           CheckFindings& findings)
+      : repository_(repository),
+        queue_(queue),
+        readings_(readings),
+        done_(done),
+        findings_(findings) {}
+
+  void run(const std::stop_token& token) {
+    PackVerifier verifier(repository_, findings_);
+    for (;;) {
+      const auto next = queue_.next(token);
+      if (const auto* piece = std::get_if<PackPiece>(&next)) {
+        bytes_verified_ += verifier.verify(*piece);
+        done_.read(piece->end - piece->begin);
+        readings_.piece_done(piece->pack->pack->info.id);
+      } else if (const auto* task = std::get_if<PackTask>(&next)) {
+        open(verifier, *task);
+      } else {
+        return;
+      }
+      done_.tell();
+    }
+  }
+  std::uint64_t bytes_verified() const { return bytes_verified_; }
+
+private:
+  void open(PackVerifier& verifier, const PackTask& task) {
+    auto opened = verifier.open(*task.pack);
+    std::vector<PackPiece> pieces;
+    if (task.whole) {
+      if (opened) pieces = verifier.prepare(std::move(*opened));
+      readings_.begin(task.pack->info.id, pieces.size());
+    }
+    queue_.opened(std::move(pieces));
+    done_.pack_opened();
+  }
+
+  Repository& repository_;
+  PackQueue& queue_;
+  PackReadings& readings_;
+  PackProgress& done_;
+  CheckFindings& findings_;
+  std::atomic<std::uint64_t> bytes_verified_ = 0;
+};
+
 }  // namespace
 
 void check_packs(Repository& repository, const std::vector<IndexedPack>& packs,
                  const CheckOptions& options, base::ProgressObserver& progress,
-                 CheckFindings& findings, CheckReport& report, std::stop_token stopping) {
+                 CheckFindings& findings, CheckReport& report, ReadLog& log,
+                 std::stop_token stopping) {
   const auto present = compare_with_store(repository, packs, findings, report);
-  PackQueue queue(present);
-  PackProgress done(present, progress);
-  std::atomic<std::uint64_t> bytes_verified = 0;
-  base::TaskGroup group(std::move(stopping));
-  const auto work = [&](const std::stop_token& token) {
-    PackVerifier verifier(repository, findings);
-    for (;;) {
-      const auto next = queue.next(token);
-      if (const auto* piece = std::get_if<PackPiece>(&next)) {
-        bytes_verified += verifier.verify(*piece);
-        done.read(piece->end - piece->begin);
-      } else if (const auto* pack = std::get_if<const IndexedPack*>(&next)) {
-        auto opened = verifier.open(**pack);
-        const bool whole = opened && options.read_data;
-        queue.opened(whole ? verifier.prepare(std::move(*opened)) : std::vector<PackPiece>{});
-        done.pack_opened();
-      } else {
-        return;
-      }
-      done.tell();
-    }
-  };
-  for (unsigned i = 0; i < options.threads; ++i)
-    group.spawn(work);
-  group.join();
+  auto tasks = plan_tasks(present.indexed, log);
+  PackProgress done(tasks, progress);
+  PackQueue queue(std::move(tasks));
+  PackReadings readings(log, findings);
+  PackWork work(repository, queue, readings, done, findings);
+  log.keep([&] {
+    base::TaskGroup group(std::move(stopping));
+    for (unsigned i = 0; i < options.threads; ++i)
+      group.spawn([&](const std::stop_token& token) { work.run(token); });
+    group.join();
+  });
+  log.finish(present.ids);
   report.packs = packs.size();
   for (const auto& pack : packs)
     report.chunks += pack.chunks;
   report.bytes_read = done.bytes_read();
-  report.bytes_verified = bytes_verified;
+  report.bytes_verified = work.bytes_verified();
 }
 
 }  // namespace holdfast::repository

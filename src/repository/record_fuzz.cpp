@@ -3,9 +3,11 @@
 #include "base/error.hpp"
 #include "envelope.hpp"
 #include "key_slot.hpp"
+#include "ledger_object.hpp"
 #include "repository/format_object.hpp"
 #include "repository/snapshot.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace {
@@ -48,6 +50,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       case 'K':
         static_cast<void>(repository::describe_slot(bytes));
         break;
+      case 'R': {
+        const auto readings = repository::decode_readings(bytes);
+        HF_ASSERT(std::ranges::equal(repository::encode_readings(readings), bytes),
+                  "what was read is written alike");
+        break;
+      }
       default:
         decode_wrapped(bytes);
         break;

@@ -6,6 +6,7 @@
 #include "check_index.hpp"
 #include "index_rewrite.hpp"
 #include "index_segment.hpp"
+#include "ledger_object.hpp"
 #include "open_pack.hpp"
 #include "pack_salvage.hpp"
 #include "repository/format_object.hpp"
@@ -45,6 +46,15 @@ std::optional<base::PackId> pack_of(const std::string& object) {
 bool is_format_copy(const std::string& object) {
   const auto names = format_names();
   return std::ranges::find(names, object) != names.end();
+}
+
+bool is_ledger_object(const std::string& object) {
+  try {
+    expect_ledger_name(object);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 /// A whole copy of the format object, as bytes.
@@ -147,6 +157,9 @@ private:
       step.kind = RepairKind::index_segment;
       step.from_others = 1;
       misses_index_ = true;
+    } else if (is_ledger_object(problem.object)) {
+      step.kind = RepairKind::ledger;
+      step.from_others = 1;
     } else if (problem.object.starts_with("snapshots/") && take_record(step)) {
       step.kind = RepairKind::record;
     } else if (const auto id = pack_of(problem.object); id && take_pack(*id, step)) {
@@ -277,6 +290,10 @@ private:
         if (lost_directories_ == 0) static_cast<void>(backend.remove(step.object));
         step.outcome = lost_directories_ == 0 ? "its packs are indexed anew, and it is removed"
                                               : "left, for some packs could not be indexed";
+        break;
+      case RepairKind::ledger:
+        static_cast<void>(backend.remove(step.object));
+        step.outcome = "removed: the next check reads its packs again";
         break;
       case RepairKind::unindexed_pack:
         break;  // done together

@@ -22,7 +22,14 @@ struct RepairOptions {
   unsigned threads = 0;  // 0: as many as there are cores
 };
 
-enum class RepairKind : std::uint8_t { format_copy, record, index_segment, unindexed_pack, pack };
+enum class RepairKind : std::uint8_t {
+  format_copy,
+  record,
+  index_segment,
+  unindexed_pack,
+  pack,
+  ledger
+};
 
 /// One damaged object, what can be done about it, and (in a report) what was done.
 struct RepairStep {

@@ -105,6 +105,22 @@ TEST_F(RepairTest, APackIsMendedFromItsParityUnderANewName) {
   EXPECT_NE(std::ranges::find(after, before[0]), after.end()) << "it stays until a prune";
 }
 
+TEST_F(RepairTest, ADamagedPartOfTheLedgerGoesAndForeignFilesStay) {
+  base::NoProgress progress;
+  check(*reopen(), {.read_data = true, .threads = 1, .keep_ledger = true}, progress, {});
+  const auto name = names("checks/").at(0);
+  flip(name, 50);
+  replace("checks/readme", base::as_bytes("hello"));
+  const auto steps = repair();
+  ASSERT_EQ(steps.size(), 1U);
+  EXPECT_EQ(steps[0].object, name);
+  EXPECT_EQ(names("checks/"), std::vector<std::string>{"checks/readme"});
+  const auto left = plan_of(*reopen());
+  EXPECT_TRUE(left.empty());
+  ASSERT_EQ(left.beyond.size(), 1U);
+  EXPECT_EQ(left.beyond[0].object, "checks/readme");
+}
+
 TEST_F(RepairTest, ADryRunChangesNothing) {
   const auto before = names("");
   destroy(packs()[0], 100'000, 30'000);

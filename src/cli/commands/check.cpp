@@ -1,5 +1,6 @@
 #include "repository/check.hpp"
 
+#include "base/error.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
 #include "text.hpp"
@@ -12,6 +13,9 @@ namespace holdfast::cli {
 
 namespace {
 
+using base::Error;
+using base::ErrorKind;
+
 constexpr std::size_t affected_shown = 5;
 
 class CheckCommand final : public Command {
@@ -20,32 +24,68 @@ public:
   std::string summary() const override { return "Verify that every snapshot can be restored"; }
   std::string examples() const override {
     return "  holdfast check                           structure: records, trees, index, packs\n"
-           "  holdfast check --read-data               and every stored byte\n";
+           "  holdfast check --read-data               and every stored byte\n"
+           "  holdfast check --read-data-older-than 30d --budget 20GiB\n"
+           "                                           what was not read for longest, a part a "
+           "day\n";
   }
 
   void declare(Arguments& arguments) override {
     arguments.flag("--read-data", read_data_, "read every pack and verify every chunk");
+    arguments.duration("--read-data-older-than", older_than_,
+                       "read the packs that nobody read for so long, oldest first");
+    arguments.size("--budget", budget_, "read no more than this; the next check goes on there");
     arguments.count("--threads", threads_, "at most so many (default: as many as cores)");
   }
 
   int run(Session& session) override {
-    repository::CheckOptions options;
-    options.read_data = read_data_;
-    options.threads = threads_.value_or(0);
+    const auto options = take_options();
     const auto report =
         repository::check(session.repository(), options, session.progress(), session.stopping());
+    if (!report.ledger_note.empty()) {
+      session.console().warn("which packs were read could not be noted: " + report.ledger_note);
+    }
     write_json(session.console().json(), report);
     print(session.console(), report);
     if (report.tampered) return base::row_of(base::ErrorKind::tampered).exit_code;
     return report.clean() ? base::exit_done : base::row_of(base::ErrorKind::corrupt).exit_code;
   }
 
-  std::string after_interruption() const override { return "the check was not finished"; }
+  std::string after_interruption() const override {
+    return older_than_ ? "the check was not finished; the next one goes on there"
+                       : "the check was not finished";
+  }
 
 private:
+  repository::CheckOptions take_options() const {
+    if (read_data_ && older_than_) {
+      throw Error(ErrorKind::invalid_input,
+                  "--read-data and --read-data-older-than exclude each other")
+          .set_hint("the one reads everything, the other what was not read for so long");
+    }
+    if (budget_ && !older_than_) {
+      throw Error(ErrorKind::invalid_input, "--budget needs --read-data-older-than")
+          .set_hint("say: --read-data-older-than 30d --budget 20GiB");
+    }
+    if (budget_ && *budget_ == 0) {
+      throw Error(ErrorKind::invalid_input, "--budget must be more than nothing")
+          .set_hint("leave out --read-data-older-than to read no data");
+    }
+    repository::CheckOptions options;
+    options.read_data = reads();
+    options.older_than_seconds = older_than_;
+    options.budget_bytes = budget_;
+    options.keep_ledger = true;
+    options.threads = threads_.value_or(0);
+    return options;
+  }
+
+  bool reads() const { return read_data_ || older_than_; }
+
   void write_json(JsonWriter& json, const repository::CheckReport& report) const {
     json.field("clean", report.clean()).field("tampered", report.tampered);
-    json.field("read_data", read_data_);
+    json.field("read_data", reads()).field("packs_read", report.packs_read);
+    json.field("packs_left", report.packs_left).field("bytes_left", report.bytes_left);
     json.field("snapshots", report.snapshots).field("packs", report.packs);
     json.field("chunks", report.chunks).field("unused_packs", report.unused_packs);
     json.field("left_out", std::string_view(report.left_out));
@@ -76,9 +116,15 @@ private:
     console.line(fmt::format(
         "{}, {}, {} checked{}", counted(report.snapshots, "snapshot", "snapshots"),
         counted(report.packs, "pack", "packs"), counted(report.chunks, "chunk", "chunks"),
-        read_data_
-            ? fmt::format(", {} read and verified", base::format_byte_count(report.bytes_read))
-            : ""));
+        reads() ? fmt::format(", {} of {} read and verified",
+                              base::format_byte_count(report.bytes_read),
+                              counted(report.packs_read, "pack", "packs"))
+                : ""));
+    if (report.packs_left > 0) {
+      console.line(fmt::format("{} of {} are left for the next check",
+                               counted(report.packs_left, "pack", "packs"),
+                               base::format_byte_count(report.bytes_left)));
+    }
     if (!report.left_out.empty()) console.line("not checked: " + report.left_out);
     if (report.unused_packs > 0) {
       console.line(fmt::format("{} left by interrupted runs: harmless",
@@ -91,6 +137,8 @@ private:
   }
 
   bool read_data_ = false;
+  std::optional<std::int64_t> older_than_;
+  std::optional<std::uint64_t> budget_;
   std::optional<std::uint32_t> threads_;
 };
 

@@ -34,6 +34,8 @@ std::string_view name_of(RepairKind kind) {
       return "unindexed_pack";
     case RepairKind::pack:
       return "pack";
+    case RepairKind::ledger:
+      return "ledger";
   }
   HF_ASSERT(false, "every kind has a name above");
 }
@@ -43,6 +45,7 @@ std::string prospect(const RepairStep& step) {
   if (step.kind == RepairKind::format_copy) return "write it anew from another copy";
   if (step.kind == RepairKind::record) return "take it from the other repository";
   if (step.kind == RepairKind::index_segment) return "index its packs anew";
+  if (step.kind == RepairKind::ledger) return "remove it; the next check reads its packs again";
   if (step.kind == RepairKind::unindexed_pack) return "index it from its directory";
   return fmt::format("write it anew: {} as they are, {} from parity, {} from the copy, {} lost",
                      counted(step.whole, "segment", "segments"), step.from_parity, step.from_copy,

@@ -1,10 +1,12 @@
 #include "base/units.hpp"
 #include "browse/statistics.hpp"
 #include "commands.hpp"
+#include "repository/read_ledger.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace holdfast::cli {
@@ -39,9 +41,11 @@ public:
         totals->newest_bytes = snapshot.statistics.bytes;
       }
     }
-    const auto statistics = browse::measure(session.repository());
+    auto& repository = session.repository();
+    const auto statistics = browse::measure(repository);
     write_json(session.console().json(), all, sites, statistics);
     print(session.console(), all, sites, statistics);
+    show_readings(session.console(), repository);
     return session.saw_damage() ? base::exit_partial : base::exit_done;
   }
 
@@ -62,6 +66,64 @@ private:
       json.field("newest_bytes", totals.newest_bytes).end_object();
     }
     json.end_array();
+  }
+
+  /// When what is stored was last read and verified.
+  static void show_readings(Console& console, repository::Repository& repository) {
+    using repository::ReadLevel;
+    const auto ledger = repository::load_read_ledger(repository).ledger;
+    const auto packs = repository.index().packs();
+    const auto contents = repository::summarize_readings(ledger, packs, ReadLevel::contents);
+    const auto checksums = repository::summarize_readings(ledger, packs, ReadLevel::checksums);
+    auto& json = console.json();
+    json.key("readings");
+    write_json(json, contents);
+    json.key("checksum_readings");
+    write_json(json, checksums);
+    console.line("verified: " + describe(contents));
+    const bool more = checksums.never_bytes != contents.never_bytes ||
+                      checksums.bytes_90_days != contents.bytes_90_days ||
+                      checksums.bytes_7_days != contents.bytes_7_days;
+    if (more) console.line("at least the checksums: " + describe(checksums));
+    if (contents.damaged_packs != 0) {
+      console.line(console.red(fmt::format(
+          "{} damaged when last read", counted(contents.damaged_packs, "pack was", "packs were"))));
+    }
+  }
+
+  static void write_json(JsonWriter& json, const repository::ReadingSummary& summary) {
+    json.begin_object().field("packs", summary.packs).field("bytes", summary.bytes);
+    json.field("bytes_7_days", summary.bytes_7_days).field("bytes_30_days", summary.bytes_30_days);
+    json.field("bytes_90_days", summary.bytes_90_days);
+    json.field("never_packs", summary.never_packs).field("never_bytes", summary.never_bytes);
+    json.field("damaged_packs", summary.damaged_packs);
+    json.key("oldest");
+    if (summary.oldest_seconds) {
+      const base::WallTime oldest{*summary.oldest_seconds, 0};
+      json.value(oldest.to_iso(base::WallTime::Precision::exact));
+    } else {
+      json.null();
+    }
+    json.end_object();
+  }
+
+  static std::string describe(const repository::ReadingSummary& summary) {
+    if (summary.packs == 0) return "there is nothing to verify";
+    if (summary.never_packs == summary.packs) return "never (holdfast check --read-data)";
+    const auto share = [&](std::uint64_t bytes) {
+      return fmt::format("{:.0f} %",
+                         100.0 * static_cast<double>(bytes) /
+                             static_cast<double>(std::max<std::uint64_t>(summary.bytes, 1)));
+    };
+    auto text =
+        fmt::format("{} within 7 days, {} within 30, {} within 90", share(summary.bytes_7_days),
+                    share(summary.bytes_30_days), share(summary.bytes_90_days));
+    text += ", the oldest " + local_time({*summary.oldest_seconds, 0});
+    if (summary.never_packs != 0) {
+      text += fmt::format("; never {} of {}", counted(summary.never_packs, "pack", "packs"),
+                          base::format_byte_count(summary.never_bytes));
+    }
+    return text;
   }
 
   static std::string ratio(std::uint64_t large, std::uint64_t small) {
