@@ -82,8 +82,8 @@ class Records:
         for name in ("format", "format.2", "format.3"):
             try:
                 body, head = open_envelope(self.read(name), b"HOLDFAST")
-                need(len(body) == 136, "its body has another size")
-                verify(body[32:64], body[72:], b"holdfast format object" + head + body[:72])
+                need(len(body) == 140, "its body has another size")
+                verify(body[32:64], body[76:], b"holdfast format object" + head + body[:76])
                 return body[:32], body[32:64]
             except WRONG as error:
                 say(name, error)

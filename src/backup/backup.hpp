@@ -1,7 +1,6 @@
 #pragma once
 
 #include "base/progress.hpp"
-#include "pipeline/parity.hpp"
 #include "repository/repository.hpp"
 #include "repository/snapshot.hpp"
 #include "sources/source.hpp"
@@ -33,9 +32,9 @@ struct BackupRequest {
       repository::SnapshotKind::incremental;  // full: read everything again
   std::vector<BackupItem> items;
   int compression_level = 3;
-  unsigned parity_percent = pipeline::parity_percent_default;  // of the packs
-  unsigned threads = 0;                                        // 0: as many as there are cores
-  bool dry_run = false;                                        // reads and counts, stores nothing
+  std::optional<unsigned> parity_percent;  // of the packs; nothing: what the repository says
+  unsigned threads = 0;                    // 0: as many as there are cores
+  bool dry_run = false;                    // reads and counts, stores nothing
 };
 
 struct BackupResult {

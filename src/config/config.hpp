@@ -54,6 +54,7 @@ struct Site {
 struct Store {
   std::string name;
   std::string url;
+  std::optional<unsigned> parity_percent;  // in packs, when it is made
 };
 
 inline constexpr unsigned parity_percent_max = 25;

@@ -37,24 +37,6 @@ void read_passphrase(Reading& reading, Section& root, Config& config) {
   }
 }
 
-void read_parity(Reading& reading, Section& root, Config& config) {
-  const auto node = root.take("parity");
-  if (!node.IsDefined()) return;
-  const auto text = text_of(reading, node, "parity");
-  if (!text) return;
-  const bool digits = !text->empty() && text->size() <= 2 &&
-                      std::ranges::all_of(*text, [](char c) { return c >= '0' && c <= '9'; });
-  unsigned percent = 0;
-  for (const char c : digits ? *text : std::string())
-    percent = 10 * percent + static_cast<unsigned>(c - '0');
-  if (digits && percent <= parity_percent_max) {
-    config.parity_percent = percent;
-  } else {
-    reading.mistake(node, fmt::format("parity must be a number from 0 to {}", parity_percent_max),
-                    "write parity: 3 for three percent");
-  }
-}
-
 void read_sites(Reading& reading, const YAML::Node& node, Config& config) {
   for_each_named(reading, node, "sites",
                  [&](const std::string& name, const YAML::Node& key, const YAML::Node& value) {
@@ -74,7 +56,7 @@ void read_root(Reading& reading, const YAML::Node& node, Config& config) {
     config.repository = is_url ? *repository : reading.absolute(*repository);
   }
   read_passphrase(reading, root, config);
-  read_parity(reading, root, config);
+  config.parity_percent = read_parity(reading, root);
   if (const auto stores = root.take("stores"); stores.IsDefined()) {
     for_each_named(reading, stores, "stores",
                    [&](const std::string& name, const YAML::Node&, const YAML::Node& value) {

@@ -53,6 +53,15 @@ TEST(Config, parity_is_a_percentage) {
   }
 }
 
+TEST(Config, a_store_may_have_a_parity_of_its_own) {
+  const auto parsed =
+      parse_config("stores: { usb: { url: \"file:///u\", parity: 10 } }\n", "h.yaml");
+  EXPECT_EQ(parsed.config.stores.at(0).parity_percent, 10U);
+  EXPECT_EQ(parsed.config.parity_percent, std::nullopt);
+  EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", parity: 99 } }\n"),
+              HasSubstr("stores.usb.parity must be a number from 0 to 25"));
+}
+
 TEST(Config, ReadsTheSampleOfTheArchitecture) {
   const auto parsed = parse_config(sample, "/etc/holdfast/holdfast.yaml");
   ASSERT_EQ(describe(parsed.mistakes, "sample"), "");

@@ -3,6 +3,7 @@
 #include "config/config.hpp"
 #include "reader.hpp"
 
+#include <optional>
 #include <string>
 
 namespace holdfast::config {
@@ -10,6 +11,8 @@ namespace holdfast::config {
 Site read_site(Reading& reading, const std::string& name, const YAML::Node& node,
                const std::vector<Store>& stores);
 policy::KeepRules read_keep(Reading& reading, const YAML::Node& node, const std::string& name);
+/// "parity": percent; nothing when it is not said.
+std::optional<unsigned> read_parity(Reading& reading, Section& section);
 Store read_store(Reading& reading, const std::string& name, const YAML::Node& node);
 
 }  // namespace holdfast::config

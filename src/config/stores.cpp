@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace holdfast::config {
 
 namespace {
@@ -28,9 +30,27 @@ void check_rate(Reading& reading, Section& section, const std::string& key) {
 
 }  // namespace
 
+std::optional<unsigned> read_parity(Reading& reading, Section& section) {
+  const auto node = section.take("parity");
+  if (!node.IsDefined()) return std::nullopt;
+  const auto text = text_of(reading, node, section.name_of("parity"));
+  if (!text) return std::nullopt;
+  const bool digits = !text->empty() && text->size() <= 2 &&
+                      std::ranges::all_of(*text, [](char c) { return c >= '0' && c <= '9'; });
+  unsigned percent = 0;
+  for (const char c : digits ? *text : std::string())
+    percent = 10 * percent + static_cast<unsigned>(c - '0');
+  if (digits && percent <= parity_percent_max) return percent;
+  reading.mistake(node,
+                  fmt::format("{} must be a number from 0 to {}", section.name_of("parity"),
+                              parity_percent_max),
+                  "write parity: 3 for three percent");
+  return std::nullopt;
+}
+
 Store read_store(Reading& reading, const std::string& name, const YAML::Node& node) {
   Section section(reading, node, "stores." + name);
-  Store store{name, section.text("url").value_or("")};
+  Store store{name, section.text("url").value_or(""), read_parity(reading, section)};
   if (store.url.empty()) {
     reading.mistake(node, fmt::format("stores.{} has no url", name),
                     "write url: \"file:///media/usb/holdfast\" or another place");

@@ -25,6 +25,7 @@ base::Bytes signed_text(const FormatObject& format) {
   base::append(text, format.id.view());
   base::append(text, format.owner_signing_key);
   base::put_le<std::uint64_t>(text, static_cast<std::uint64_t>(format.created_seconds));
+  base::put_le<std::uint32_t>(text, format.parity_percent);
   return text;
 }
 
@@ -37,6 +38,7 @@ base::Bytes encode_format(const FormatObject& format, const crypto::SigningKeyPa
   base::append(envelope.body, format.id.view());
   base::append(envelope.body, format.owner_signing_key);
   base::put_le<std::uint64_t>(envelope.body, static_cast<std::uint64_t>(format.created_seconds));
+  base::put_le<std::uint32_t>(envelope.body, format.parity_percent);
   base::append(envelope.body, crypto::sign(owner, signed_text(format)));
   return wrap_envelope(magic, envelope);
 }
@@ -51,11 +53,15 @@ FormatObject decode_format(base::ByteView bytes) {
   std::ranges::copy(reader.take_bytes(format.owner_signing_key.size()),
                     format.owner_signing_key.begin());
   format.created_seconds = static_cast<std::int64_t>(reader.take<std::uint64_t>());
+  format.parity_percent = reader.take<std::uint32_t>();
   crypto::Signature signature;
   std::ranges::copy(reader.take_bytes(signature.size()), signature.begin());
   reader.expect_end();
   if (!crypto::verify(format.owner_signing_key, signed_text(format), signature)) {
     throw base::Error(base::ErrorKind::corrupt, "the format object is not what its owner signed");
+  }
+  if (format.parity_percent > pipeline::parity_percent_max) {
+    throw base::Error(base::ErrorKind::corrupt, "the format object asks for impossible parity");
   }
   return format;
 }

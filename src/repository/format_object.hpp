@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
 #include "crypto/keys.hpp"
+#include "pipeline/parity.hpp"
 #include "storage/backend.hpp"
 
 #include <cstdint>
@@ -25,6 +26,8 @@ struct FormatObject {
   base::RepositoryId id;
   crypto::PublicKey owner_signing_key{};  // signs this object
   std::int64_t created_seconds = 0;       // UTC
+  /// Of the packs, in percent: what every writer gives them that was not told otherwise.
+  std::uint32_t parity_percent = pipeline::parity_percent_default;
   bool operator==(const FormatObject&) const = default;
 };
 

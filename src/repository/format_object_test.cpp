@@ -37,8 +37,18 @@ TEST_F(Format, IsSignedByItsOwner) {
             ErrorKind::corrupt);
 }
 
+TEST_F(Format, HasAParityThatPacksCanHave) {
+  for (const auto percent : {0U, 25U}) {
+    format_.parity_percent = percent;
+    EXPECT_EQ(decode_format(encode_format(format_, owner_)).parity_percent, percent);
+  }
+  format_.parity_percent = 26;
+  EXPECT_EQ(kind_of_failure([&] { decode_format(encode_format(format_, owner_)); }),
+            ErrorKind::corrupt);
+}
+
 TEST_F(Format, OfTheFutureIsUnsupportedAndNotCorrupt) {
-  for (auto future : {FormatObject{2, 0, {}, {}, 0}, FormatObject{1, 4, {}, {}, 0}}) {
+  for (auto future : {FormatObject{2, 0, {}, {}, 0, 3}, FormatObject{1, 4, {}, {}, 0, 3}}) {
     future.owner_signing_key = owner_.public_key;
     EXPECT_EQ(kind_of_failure([&] { decode_format(encode_format(future, owner_)); }),
               ErrorKind::unsupported);

@@ -154,14 +154,14 @@ TEST(Golden, ReachEntry) {
 /// Objects that are sealed are fixed by their hash: everything random comes from one seed.
 TEST(Golden, FormatObject) {
   const auto owner = crypto::signing_key_pair_of(numbered_id<base::Hash>(1).view());
-  const FormatObject format{1, 0, numbered_id<base::RepositoryId>(2), owner.public_key,
-                            1'763'700'000};
+  const FormatObject format{
+      1, 0, numbered_id<base::RepositoryId>(2), owner.public_key, 1'763'700'000, 3};
   EXPECT_EQ(hex(encode_format(format, owner)),
-            "484f4c444641535401000000000000000000000088000000020000000000000000000000000000000000"
+            "484f4c44464153540100000000000000000000008c000000020000000000000000000000000000000000"
             "0000000000000000000000000000cecc1507dc1ddd7295951c290888f095adb9044d1b73d696e6df065d"
-            "683bd4fc20ed1f690000000017c5a1c4b9254ceb24069c551a9aa6c1098ac3c9dc7abaec82dd722b4527"
-            "91ccdf03352ecee8af4f88ffc080a2a15493e4b96a9a33b32e63749ed08cb84b6209358976433e8856df"
-            "d1a358d867d50c28be6cf9eaeb9cafd680ce0b4cb2e39890");
+            "683bd4fc20ed1f690000000003000000a07d7ee0a7f0f02e2611a01e0182858194abba8c78e5922607a9"
+            "7e5d925d6c8e961dea00804963b7c165e408cca3113cb582d46fb7fc949240b4764045bddf07cfbec2b9"
+            "52f2f1f9ba179a66c44409471d9c74d170481a33c2d4442e9ca9a3fe");
 }
 
 TEST(Golden, SealedSnapshot) {

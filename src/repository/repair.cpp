@@ -374,7 +374,7 @@ private:
     PackSalvage salvage(repository_, options_.copy, directory.pack, directory.size);
     OpenPack pack(repository_.backend(), repository_.keys().pack_write_keys(repository_.id()),
                   directory.kind, repository_.environment().random,
-                  {pipeline::parity_percent_default, directory.size});
+                  {repository_.format().parity_percent, directory.size});
     pipeline::SegmentCodec codec;
     step.whole = step.from_parity = step.from_copy = step.lost = 0;
     for (const auto& segment : directory.segments) {

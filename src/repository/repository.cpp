@@ -173,6 +173,11 @@ std::unique_ptr<Repository> Repository::create(storage::Backend& backend,
     throw base::Error(base::ErrorKind::invalid_input, "the passphrase is empty")
         .set_hint("choose one; without it nobody, you included, can read the repository");
   }
+  if (options.parity_percent > pipeline::parity_percent_max) {
+    throw base::Error(
+        base::ErrorKind::invalid_input,
+        fmt::format("the parity must be at most {} percent", pipeline::parity_percent_max));
+  }
   expect_no_repository(backend);
   auto keys = make_owner_bundle(environment.random);
   FormatObject format;
@@ -180,6 +185,7 @@ std::unique_ptr<Repository> Repository::create(storage::Backend& backend,
   certify_owner(keys, format.id, environment.random);
   format.owner_signing_key = keys.owner_signing_key;
   format.created_seconds = environment.clock.wall_now().seconds;
+  format.parity_percent = options.parity_percent;
 
   const auto sealed = seal_slot(keys, format.id, PassphraseLock{passphrase, options.cost},
                                 {options.label, format.created_seconds}, environment.random);

@@ -32,6 +32,8 @@ struct Environment {
 struct CreateOptions {
   crypto::PassphraseCost cost = default_passphrase_cost;
   std::string label = "owner";
+  /// Of all packs, in percent; 0 to pipeline::parity_percent_max.
+  unsigned parity_percent = pipeline::parity_percent_default;
 };
 
 /// An opened repository: keys in memory, index and snapshots at hand.

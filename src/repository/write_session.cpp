@@ -178,7 +178,8 @@ std::shared_ptr<OpenPack> WriteSession::State::choose_pack(PackKind kind) {
   if (choice < packs.size()) return packs[choice];
   packs.push_back(std::make_shared<OpenPack>(
       repository.backend(), keys, kind, random,
-      PackBuilder::Parity{options.parity_percent, options.pack_size_target}));
+      PackBuilder::Parity{options.parity_percent.value_or(repository.format().parity_percent),
+                          options.pack_size_target}));
   return packs.back();
 }
 

@@ -19,8 +19,9 @@ namespace holdfast::repository {
 struct WriteOptions {
   int compression_level = 3;
   std::uint64_t pack_size_target = 32ULL * 1024 * 1024;
-  /// Reed-Solomon parity in each pack, in percent of it; 0 to pipeline::parity_percent_max.
-  unsigned parity_percent = pipeline::parity_percent_default;
+  /// Reed-Solomon parity in each pack, in percent of it; 0 to pipeline::parity_percent_max. Nothing
+  /// for what the repository was made with.
+  std::optional<unsigned> parity_percent{};
   /// Open data packs at most; segments are spread over them at random. The first pack_size_target
   /// bytes go to one.
   std::size_t open_packs_max = 3;

@@ -1,6 +1,7 @@
 """Verification that ages: a part of the packs at each check, and what stats says of it."""
 
 import os
+import shutil
 
 from program import CORRUPT, USAGE, ProgramTest
 
@@ -36,6 +37,36 @@ class Aging(ProgramTest):
         self.assertEqual(after["bytes_7_days"], after["bytes"])
         self.assertIn("100 % within 7 days", self.run_program("stats").text)
         self.assertEqual(self.check("--read-data-older-than", "30d")["packs_read"], 0)
+
+    def test_parity_is_of_the_repository(self):
+        def share(*init, config=None, **backup):
+            where = self.path("parity-repository")
+            shutil.rmtree(where, ignore_errors=True)
+            if config is not None:
+                self.write("parity.yaml", config.format(where).encode())
+                os.chmod(self.path("parity.yaml"), 0o600)
+                init += "--config", self.path("parity.yaml")
+            said = self.run_program("init", where, "--passphrase-memory", "64KiB", "--json", *init)
+            here = {"HOLDFAST_REPO": where}
+            self.run_program("backup", self.source, **here)
+            stats = self.run_program("stats", "--json", **here).json
+            self.assertEqual(stats["parity_percent"], said.json["parity_percent"])
+            return stats["parity_percent"], stats["stored_data_bytes"]
+        self.write("source/large", os.urandom(6_000_000))
+        default, size = share()
+        self.assertEqual(default, 3)
+        none, size_of_none = share("--parity", "0")
+        self.assertEqual(none, 0)
+        self.assertLess(size_of_none, size - 100_000)
+        much, size_of_much = share("--parity", "25")
+        self.assertEqual(much, 25)
+        self.assertGreater(size_of_much, size + 1_000_000)
+        self.assertEqual(share(config="parity: 7\n")[0], 7)
+        store = "parity: 7\nstores: {{ usb: {{ url: \"file://{}\", parity: 11 }} }}\n"
+        self.assertEqual(share(config=store)[0], 11)
+        self.assertEqual(share("--parity", "4", config=store)[0], 4)
+        self.run_program("init", self.path("no"), "--parity", "26", expect=USAGE)
+        self.assertFalse(os.path.exists(self.path("no")))
 
     def test_another_machine_goes_on(self):
         self.check("--read-data-older-than", "30d", "--budget", "1")

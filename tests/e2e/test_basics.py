@@ -124,9 +124,9 @@ class Passphrase(ProgramTest):
 
 class Trust(ProgramTest):
     def test_a_configuration_that_everybody_may_write_is_not_believed(self):
+        self.init()
         config = self.write("holdfast.yaml", b"passphrase_command: [touch, run]\n")
         os.chmod(config, 0o666)
-        self.init()
         result = self.run_program("snapshots", HOLDFAST_PASSPHRASE_FILE=None, expect=ACCESS_DENIED)
         self.assertIn("--config", result.err)
         self.assertFalse(os.path.exists(self.path("run")))

@@ -6,6 +6,7 @@
 #include "base/task_group.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
+#include "pipeline/parity.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -46,7 +47,7 @@ public:
     arguments.flag("-n,--dry-run", dry_run_, "read and count, store nothing");
     arguments.count("--compression-level", level_, "zstd level, 1 to 19 (default: 3)");
     arguments.count("--parity", parity_,
-                    "percent of parity in packs, 0 to 25 (default: the configuration's, or 3)");
+                    "percent of parity in packs, 0 to 25 (default: as configured, or as of init)");
     arguments.count("--threads", threads_, "at most so many (default: as many as cores)");
     arguments.group("");
   }
@@ -129,11 +130,11 @@ private:
     return result.snapshot.partial() ? base::exit_partial : base::exit_done;
   }
 
-  unsigned parity_percent(Session& session) const {
-    if (parity_) return *parity_;
+  /// Nothing: as the repository was made.
+  std::optional<unsigned> parity_percent(Session& session) const {
+    if (parity_) return parity_;
     const auto* config = session.config();
-    return config == nullptr ? pipeline::parity_percent_default
-                             : config->parity_percent.value_or(pipeline::parity_percent_default);
+    return config == nullptr ? std::nullopt : config->parity_percent;
   }
 
   static void leave_out_own_files(Session& session, SourcePlan& plan) {

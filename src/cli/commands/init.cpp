@@ -3,6 +3,7 @@
 #include "base/units.hpp"
 #include "commands.hpp"
 #include "crypto/keys.hpp"
+#include "pipeline/parity.hpp"
 #include "repository/repository.hpp"
 
 #include <fmt/format.h>
@@ -20,7 +21,9 @@ public:
   std::string examples() const override {
     return "  holdfast init /backup/repo                        asks for a new passphrase\n"
            "  holdfast init --repo file:///backup/repo --passphrase-file /etc/holdfast/passphrase\n"
-           "  holdfast init /backup/repo --recovery-sheet sheet.txt   keep the sheet elsewhere\n";
+           "  holdfast init /backup/repo --recovery-sheet sheet.txt   keep the sheet elsewhere\n"
+           "  holdfast init /media/old-disk/repo --parity 10          mends more when parts get "
+           "lost\n";
   }
 
   void declare(Arguments& arguments) override {
@@ -30,6 +33,10 @@ public:
                      "write the recovery sheet there (only its owner may read it)",
                      Completes::files);
     arguments.option("--label", "TEXT", label_, "name of the key slot (default: owner)");
+    arguments.count("--parity", parity_,
+                    fmt::format("percent of parity in packs, 0 to {} (default: the "
+                                "configuration's, or {})",
+                                pipeline::parity_percent_max, pipeline::parity_percent_default));
     arguments.size("--passphrase-memory", memory_,
                    "memory that each try of a passphrase costs (default: 32 MiB)");
   }
@@ -37,8 +44,9 @@ public:
   int run(Session& session) override {
     crypto::initialise();
     const auto location = where_ ? storage::parse_location(*where_) : session.location();
-    auto& store = session.create_store(location);
     repository::CreateOptions options;
+    options.parity_percent = parity_percent(session, location);
+    auto& store = session.create_store(location);
     if (label_) options.label = *label_;
     if (memory_) options.cost.memory_bytes = *memory_;
     const auto secret = session.passphrase(Ask::twice);
@@ -60,10 +68,27 @@ public:
   }
 
 private:
+  unsigned parity_percent(Session& session, const storage::Location& location) const {
+    if (parity_ && *parity_ > pipeline::parity_percent_max) {
+      throw base::Error(base::ErrorKind::invalid_input,
+                        fmt::format("--parity must be at most {}", pipeline::parity_percent_max))
+          .set_hint("more than that is better spent on a second copy elsewhere");
+    }
+    if (parity_) return *parity_;
+    const auto* config = session.config();
+    if (config == nullptr) return pipeline::parity_percent_default;
+    for (const auto& store : config->stores) {
+      const bool is_here = store.url == location.url() || store.url == location.path;
+      if (is_here && store.parity_percent) return *store.parity_percent;
+    }
+    return config->parity_percent.value_or(pipeline::parity_percent_default);
+  }
+
   void report(Console& console, const repository::Repository& repository,
               const storage::Location& location, const std::string& sheet) const {
     console.json().field("repository", std::string_view(location.url()));
     console.json().field("id", std::string_view(repository.id().hex()));
+    console.json().field("parity_percent", repository.format().parity_percent);
     console.json().field("recovery_sheet", std::string_view(sheet));
     console.line(fmt::format("Made repository {} at {}", repository.id().short_hex(),
                              base::printable(location.url())));
@@ -81,6 +106,7 @@ private:
   std::optional<std::string> where_;
   std::optional<std::string> sheet_file_;
   std::optional<std::string> label_;
+  std::optional<std::uint32_t> parity_;
   std::optional<std::uint64_t> memory_;
 };
 

@@ -45,6 +45,7 @@ public:
     const auto statistics = browse::measure(repository);
     write_json(session.console().json(), all, sites, statistics);
     print(session.console(), all, sites, statistics);
+    show_parity(session.console(), repository.format().parity_percent);
     show_readings(session.console(), repository);
     return session.saw_damage() ? base::exit_partial : base::exit_done;
   }
@@ -66,6 +67,12 @@ private:
       json.field("newest_bytes", totals.newest_bytes).end_object();
     }
     json.end_array();
+  }
+
+  static void show_parity(Console& console, std::uint32_t percent) {
+    console.json().field("parity_percent", percent);
+    console.line(percent == 0 ? std::string("no parity: what gets lost in a pack is gone")
+                              : fmt::format("parity {} %", percent));
   }
 
   /// When what is stored was last read and verified.
