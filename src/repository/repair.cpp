@@ -136,6 +136,7 @@ public:
       take(problem);
     }
     if (misses_index_ || options_.index_only) add_unindexed();
+    if (options_.copy != nullptr && !options_.index_only) add_lost_records();
     const bool indexes = std::ranges::any_of(plan_.steps, [](const RepairStep& step) {
       return step.kind == RepairKind::unindexed_pack;
     });
@@ -213,6 +214,43 @@ private:
                              .from_others = 1,
                              .outcome = {}});
     }
+  }
+
+  /// Snapshots that only the copy has, and that were not forgotten here: a repair that was killed
+  /// between removing a damaged record and writing it anew leaves that behind.
+  void add_lost_records() {
+    const auto ignore = [](const std::string&, const std::string&) {};
+    std::set<base::SnapshotId> forgotten;
+    for (const auto& deletion : repository_.snapshots().deletions(ignore)) {
+      for (const auto& deleted : deletion.deleted)
+        forgotten.insert(deleted.id);
+    }
+    bool found = false;
+    for (const auto& snapshot : options_.copy->snapshots().list(ignore)) {
+      base::check_cancelled(stopping_);
+      const auto name = "snapshots/" + snapshot.id.hex();
+      if (forgotten.contains(snapshot.id) || repository_.backend().stat(name)) continue;
+      if (!std::ranges::all_of(snapshot.items, [&](const auto& item) { return has_root(item); })) {
+        continue;
+      }
+      found = true;
+      plan_.steps.push_back({.kind = RepairKind::record,
+                             .object = name,
+                             .problem = "is gone",
+                             .affected = {},
+                             .from_copy = 1,
+                             .outcome = {}});
+    }
+    // The gap in a chain is likely to be this; if not, the next check says so again.
+    if (found) {
+      std::erase_if(plan_.beyond,
+                    [](const CheckProblem& problem) { return problem.object == "snapshots/"; });
+    }
+  }
+
+  /// Packs are stored before the record that needs them: with the root all of it is likely here.
+  bool has_root(const SnapshotItem& item) {
+    return !item.root.tree || repository_.index().contains(*item.root.tree);
   }
 
   Repository& repository_;
