@@ -60,17 +60,19 @@ class Place:
         shutil.copytree(self.home, home, symlinks=True)
         return Place(home)
 
-    def environment(self):
+    def environment(self, changes):
         return {"PATH": os.environ["PATH"], "HOME": self.home, "TZ": "UTC",
                 "ASAN_OPTIONS": SANITIZER_OPTIONS, "HOLDFAST_REPO": self.repository,
-                "HOLDFAST_CACHE_DIR": self.cache, "HOLDFAST_PASSPHRASE_FILE": self.passphrase_file}
+                "HOLDFAST_CACHE_DIR": self.cache, "HOLDFAST_PASSPHRASE_FILE": self.passphrase_file,
+                **changes}
 
-    def run(self, *arguments, prefix=()):
-        """Runs the program to its end. Errors: RuntimeError when it does not come to one."""
+    def run(self, *arguments, prefix=(), **changes):
+        """Runs the program to its end, with `changes` to its environment.
+        Errors: RuntimeError when it does not come to one."""
         command = [*prefix, BINARY, *arguments]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, text=True, errors="replace",
-                                   env=self.environment(), start_new_session=True)
+                                   env=self.environment(changes), start_new_session=True)
         try:
             out, err = process.communicate(timeout=TIMEOUT_SECONDS)
         except subprocess.TimeoutExpired:
