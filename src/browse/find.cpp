@@ -16,7 +16,8 @@ public:
     path_ += '/';
     path_ += place.node.entry.name;
     if (place.recorded && finder_.test_(path_, place.node.entry)) {
-      frames_.back().matches.push_back({path_, place.node.entry});
+      frames_.back().matches.push_back(
+          std::make_shared<const Match>(Match{path_, place.node.entry}));
     }
     auto descend = Descend::no;
     if (place.node.entry.kind == sources::EntryKind::directory) descend = enter(place, size);
@@ -33,13 +34,13 @@ public:
     if (!frame.key.empty()) finder_.known_.emplace(std::move(frame.key), std::move(frame.matches));
   }
 
-  std::vector<Match> take() { return std::move(frames_.front().matches); }
+  Matches take() { return std::move(frames_.front().matches); }
 
 private:
   struct Frame {
     std::string key;  // empty: other items begin below, so the tree's id does not say it all
     std::size_t parent_path_size = 0;
-    std::vector<Match> matches;
+    Matches matches;
   };
 
   Descend enter(const Place& place, std::size_t parent_path_size) {
@@ -61,7 +62,7 @@ private:
   std::vector<Frame> frames_;
 };
 
-std::vector<Match> Finder::find_in(const repository::Snapshot& snapshot) {
+Matches Finder::find_in(const repository::Snapshot& snapshot) {
   const SnapshotView view(snapshot);
   Search search(*this);
   visit_below(view, view.root(), chunks_, search);

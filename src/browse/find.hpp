@@ -5,6 +5,7 @@
 #include "repository/snapshot.hpp"
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -21,6 +22,8 @@ struct Match {
   sources::Entry entry;
   bool operator==(const Match&) const = default;
 };
+/// Shared: a directory that does not change gives the same matches in every snapshot.
+using Matches = std::vector<std::shared_ptr<const Match>>;
 
 /// Looks for entries in one snapshot after the other. A directory that was there unchanged in an
 /// earlier snapshot is not read again.
@@ -30,14 +33,14 @@ public:
   Finder(repository::ChunkSource& chunks, Test test) : chunks_(chunks), test_(std::move(test)) {}
 
   /// All that pass the test, depth first in byte order of names.
-  std::vector<Match> find_in(const repository::Snapshot& snapshot);
+  Matches find_in(const repository::Snapshot& snapshot);
 
 private:
   class Search;
 
   repository::ChunkSource& chunks_;
   const Test test_;
-  std::unordered_map<std::string, std::vector<Match>> known_;  // by tree id and path
+  std::unordered_map<std::string, Matches> known_;  // by tree id and path
 };
 
 }  // namespace holdfast::browse

@@ -247,7 +247,7 @@ TEST(Find, ReadsUnchangedDirectoriesOnce) {
   });
   const auto found = finder.find_in(first);
   ASSERT_EQ(found.size(), 2U);
-  EXPECT_EQ(found[1].path, "/srv/b/c/x.env");
+  EXPECT_EQ(found[1]->path, "/srv/b/c/x.env");
   chunks.loads = 0;
   EXPECT_EQ(finder.find_in(first), found);
   EXPECT_EQ(chunks.loads, 0);

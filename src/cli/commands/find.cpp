@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 
 namespace holdfast::cli {
@@ -21,7 +22,7 @@ namespace {
 
 /// One version of one path, and the snapshots that have it.
 struct Version {
-  sources::Entry entry;
+  std::shared_ptr<const browse::Match> match;
   std::vector<const repository::Snapshot*> snapshots;
 };
 
@@ -65,9 +66,8 @@ public:
     std::map<std::string, std::vector<Version>> found;
     for (const auto* snapshot : chosen(session)) {
       base::check_cancelled(session.stopping());
-      for (auto& match : finder.find_in(*snapshot)) {
-        add(found[match.path], std::move(match.entry), *snapshot);
-      }
+      for (const auto& match : finder.find_in(*snapshot))
+        add(found[match->path], match, *snapshot);
     }
     report(session.console(), found);
     return session.saw_damage() ? base::exit_partial : base::exit_done;
@@ -107,11 +107,11 @@ private:
     return result;
   }
 
-  static void add(std::vector<Version>& versions, sources::Entry entry,
+  static void add(std::vector<Version>& versions, const std::shared_ptr<const browse::Match>& match,
                   const repository::Snapshot& snapshot) {
-    if (versions.empty() || versions.back().entry != entry) {
-      versions.push_back({std::move(entry), {}});
-    }
+    const bool same = !versions.empty() && (versions.back().match == match ||
+                                            versions.back().match->entry == match->entry);
+    if (!same) versions.push_back({match, {}});
     versions.back().snapshots.push_back(&snapshot);
   }
 
@@ -122,7 +122,7 @@ private:
       console.line(console.bold(base::printable(path)));
       for (const auto& version : versions) {
         json.begin_object();
-        write_entry_fields(json, path, version.entry);
+        write_entry_fields(json, path, version.match->entry);
         json.key("snapshots").begin_array();
         for (const auto* snapshot : version.snapshots) {
           json.value(std::string_view(snapshot->id.hex()));
@@ -136,6 +136,7 @@ private:
   }
 
   static void print(Console& console, const Version& version) {
+    const auto& entry = version.match->entry;
     const auto& first = *version.snapshots.front();
     const auto& last = *version.snapshots.back();
     auto where = fmt::format("in {} of {}", first.id.short_hex(), local_time(first.started));
@@ -143,9 +144,9 @@ private:
       where += fmt::format(" to {} of {} ({})", last.id.short_hex(), local_time(last.started),
                            counted(version.snapshots.size(), "snapshot", "snapshots"));
     }
-    console.line(fmt::format(
-        "  {} {:>9}  {}  {}", mode_text(version.entry), base::format_byte_count(version.entry.size),
-        local_time({version.entry.mtime_seconds, version.entry.mtime_nanoseconds}), where));
+    console.line(fmt::format("  {} {:>9}  {}  {}", mode_text(entry),
+                             base::format_byte_count(entry.size),
+                             local_time({entry.mtime_seconds, entry.mtime_nanoseconds}), where));
   }
 
   std::vector<std::string> patterns_;
