@@ -56,9 +56,15 @@ void revoke(std::vector<crypto::PublicKey>& revoked, const crypto::PublicKey& ke
   if (std::ranges::find(revoked, key) == revoked.end()) revoked.push_back(key);
 }
 
-/// Seals the private key of the new epoch to whoever may read and was not revoked.
-void grant(const std::vector<ListedSlot>& slots, const crypto::BoxKeyPair& pair,
-           EpochRecord& record, Rotation& rotation) {
+/// Seals the private key of the new epoch to whoever may read and was not revoked: in any case to
+/// `own`, who rotates, whatever the store lists.
+void grant(const crypto::PublicKey& own, const std::vector<ListedSlot>& slots,
+           const crypto::BoxKeyPair& pair, EpochRecord& record, Rotation& rotation) {
+  const auto is_revoked = [&](const crypto::PublicKey& key) {
+    return std::ranges::find(record.revoked, key) != record.revoked.end();
+  };
+  if (!is_revoked(own))
+    record.grants.push_back({own, crypto::seal_to(own, pair.private_key.view())});
   for (const auto& slot : slots) {
     const auto& key = slot.info.certificate.grant_key;
     if (!slot.damage.empty() || !slot.certified) {
@@ -68,8 +74,7 @@ void grant(const std::vector<ListedSlot>& slots, const crypto::BoxKeyPair& pair,
     const bool reads = slot.info.role() == Role::owner || slot.info.role() == Role::reader;
     const bool known =
         std::ranges::find(record.grants, key, &EpochGrant::grant_key) != record.grants.end();
-    const bool gone = std::ranges::find(record.revoked, key) != record.revoked.end();
-    if (!reads || known || gone) continue;
+    if (!reads || known || is_revoked(key)) continue;
     record.grants.push_back({key, crypto::seal_to(key, pair.private_key.view())});
   }
   rotation.granted = record.grants.size();
@@ -101,7 +106,8 @@ Rotation begin_epoch(Repository& repository, const std::vector<crypto::PublicKey
     revoke(record.revoked, key);
   Rotation rotation;
   rotation.epoch = record.number;
-  grant(list_slots(repository), pair, record, rotation);
+  grant(crypto::box_key_pair_of(keys.grant_key.view()).public_key, list_slots(repository), pair,
+        record, rotation);
   const auto object = encode_epoch(record, crypto::signing_key_pair_of(keys.signing_seed.view()));
   const auto names = epoch_names(record.number);
   // The first copy decides: from then on the epoch is there, and who comes later is told.

@@ -3,8 +3,6 @@
 #include "base/error.hpp"
 #include "index_segment.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace holdfast::repository {
@@ -12,14 +10,7 @@ namespace holdfast::repository {
 const crypto::BoxKeyPair& PackCiphers::pair_of(std::uint32_t epoch) {
   const auto known = pairs_.find(epoch);
   if (known != pairs_.end()) return known->second;
-  const auto& held = keys_.epoch(epoch);
-  keys_.require(Ability::read_content);
-  if (held.private_key.empty()) {
-    throw base::Error(base::ErrorKind::wrong_key,
-                      fmt::format("this key slot cannot read packs of epoch {}", epoch))
-        .set_hint("the slot was made or granted before that epoch: the owner rotates once more");
-  }
-  return pairs_.emplace(epoch, crypto::box_key_pair_of(held.private_key.view())).first->second;
+  return pairs_.emplace(epoch, repository_.epoch_pair(epoch)).first->second;
 }
 
 crypto::Aead& PackCiphers::get(const pipeline::PackHeader& header) {
@@ -31,7 +22,7 @@ crypto::Aead& PackCiphers::get(const pipeline::PackHeader& header) {
   }
   auto cipher = base::with_context(
       [&] { return "opening the key of " + pack_object_name(header.pack); },
-      [&] { return pipeline::open_pack_key(header, repository_, pair_of(header.epoch)); });
+      [&] { return pipeline::open_pack_key(header, repository_.id(), pair_of(header.epoch)); });
   recent_.push_front({header.pack, std::move(cipher)});
   if (recent_.size() > kept_max) recent_.pop_back();
   return recent_.front().cipher;

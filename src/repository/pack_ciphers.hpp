@@ -4,8 +4,7 @@
 #include "crypto/aead.hpp"
 #include "crypto/keys.hpp"
 #include "pipeline/pack.hpp"
-#include "repository/index.hpp"
-#include "repository/keys.hpp"
+#include "repository/repository.hpp"
 
 #include <cstdint>
 #include <list>
@@ -18,8 +17,7 @@ namespace holdfast::repository {
 /// a segment.
 class PackCiphers {
 public:
-  PackCiphers(const base::RepositoryId& repository, const KeyBundle& keys)
-      : repository_(repository), keys_(keys) {}
+  explicit PackCiphers(const Repository& repository) : repository_(repository) {}
 
   /// Valid until the next call. Errors: wrong_key when the epoch's private key is not held,
   /// corrupt.
@@ -30,8 +28,7 @@ private:
 
   const crypto::BoxKeyPair& pair_of(std::uint32_t epoch);
 
-  const base::RepositoryId repository_;
-  const KeyBundle& keys_;
+  const Repository& repository_;
   std::map<std::uint32_t, crypto::BoxKeyPair> pairs_;
   struct Opened {
     base::PackId pack;

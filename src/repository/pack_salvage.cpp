@@ -42,11 +42,7 @@ Bytes read_what_is_there(storage::Backend& backend, const std::string& name, std
 
 PackSalvage::PackSalvage(Repository& repository, Repository* copy, const base::PackId& id,
                          std::uint64_t size)
-    : repository_(repository),
-      copy_(copy),
-      id_(id),
-      size_(size),
-      ciphers_(repository.id(), repository.keys()) {
+    : repository_(repository), copy_(copy), id_(id), size_(size), ciphers_(repository) {
   if (size > pipeline::pack_size_max) {
     throw Error(ErrorKind::corrupt, pack_object_name(id) + " has an impossible size");
   }
@@ -74,7 +70,7 @@ pipeline::PackDirectory PackSalvage::directory() const {
 
 pipeline::PackDirectory PackSalvage::directory_from_frames(
     const pipeline::PackHeader& header) const {
-  PackCiphers ciphers(repository_.id(), repository_.keys());
+  PackCiphers ciphers(repository_);
   pipeline::SegmentCodec codec;
   pipeline::PackDirectory directory{id_, header.kind, header.epoch, size_, {}};
   std::uint64_t end = pipeline::pack_header_size;

@@ -37,7 +37,7 @@ PackVerifier::PackVerifier(Repository& repository, CheckFindings& findings)
     : repository_(repository),
       findings_(findings),
       reads_(repository.keys().can(Ability::read_content)),
-      ciphers_(repository.id(), repository.keys()) {}
+      ciphers_(repository) {}
 
 std::optional<PackToRead> PackVerifier::open(const IndexedPack& pack) {
   const auto name = pack_object_name(pack.info.id);

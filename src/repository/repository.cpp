@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 #include <optional>
 
@@ -26,6 +27,8 @@ struct Repository::State {
   Index index;
   std::uint32_t newest_epoch_seen = 0;  // by this machine, before
   std::vector<std::string> epoch_damage{};
+  std::mutex later_mutex{};               // guards later_keys
+  std::optional<KeyBundle> later_keys{};  // with epochs that began since this was opened
   std::once_flag index_refreshed{};
   std::mutex chunk_reader_mutex{};  // guards the making of chunk_reader
   std::optional<ChunkReader> chunk_reader{};
@@ -250,6 +253,30 @@ void Repository::expect_writable() const {
       .set_hint(
           "nothing is written under older keys: put epochs/ back, or let the owner run "
           "'holdfast key rotate'");
+}
+
+crypto::BoxKeyPair Repository::epoch_pair(std::uint32_t number) const {
+  auto& state = *state_;
+  state.keys.require(Ability::read_content);
+  const auto has = [&](const KeyBundle& keys) {
+    return std::ranges::find(keys.epochs, number, &Epoch::number) != keys.epochs.end();
+  };
+  const auto pair_in = [&](const KeyBundle& keys) {
+    const auto& held = keys.epoch(number);
+    if (!held.private_key.empty()) return crypto::box_key_pair_of(held.private_key.view());
+    throw base::Error(base::ErrorKind::wrong_key,
+                      fmt::format("this key slot cannot read packs of epoch {}", number))
+        .set_hint("the slot was made or granted before that epoch: the owner rotates once more");
+  };
+  if (has(state.keys)) return pair_in(state.keys);
+  // Rarely, and only while somebody rotates the keys beside us.
+  const std::lock_guard lock(state.later_mutex);
+  if (!state.later_keys || !has(*state.later_keys)) {
+    auto keys = state.keys.clone();
+    add_epochs(keys, load_epochs(state.backend, state.format.id, keys.owner_signing_key).records);
+    state.later_keys = std::move(keys);
+  }
+  return pair_in(*state.later_keys);
 }
 
 void Repository::learn_epoch(Epoch epoch) {

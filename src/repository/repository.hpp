@@ -68,6 +68,9 @@ public:
   /// Errors: access_denied for a role that does not back up; corrupt when the store has lost the
   /// epoch that new packs must be sealed to.
   void expect_writable() const;
+  /// What opens packs of an epoch, also of one that began since this was opened. Any thread.
+  /// Errors: wrong_key when this slot does not hold it; access_denied for one that does not read.
+  crypto::BoxKeyPair epoch_pair(std::uint32_t number) const;
   /// For key_ring: what is written from now on is sealed to it. Nothing else may run.
   void learn_epoch(Epoch epoch);
   /// Refreshed at the first call. Errors: access_denied for a role that holds no index key.

@@ -28,7 +28,7 @@ std::string describe(const PackInfo& pack, const SegmentLocation& location) {
 }  // namespace
 
 struct SegmentReader::State {
-  explicit State(Repository& from) : repository(from), ciphers(from.id(), from.keys()) {}
+  explicit State(Repository& from) : repository(from), ciphers(from) {}
 
   /// `size` bytes from `offset` in `pack`.
   ByteView fetch(const PackInfo& pack, std::uint64_t offset, std::uint64_t size);
