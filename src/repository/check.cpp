@@ -120,7 +120,9 @@ void check_stored(Repository& repository, const std::vector<Snapshot>& snapshots
     return;
   }
   check_trees(repository, snapshots, options.threads, progress, findings, stopping);
-  if (findings.lost_any()) find_affected(repository, snapshots, findings, stopping);
+  if (!findings.lost_any()) return;
+  find_affected(repository, snapshots, findings, stopping);
+  findings.forgive_missing();
 }
 
 }  // namespace

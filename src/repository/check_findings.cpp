@@ -12,6 +12,7 @@ constexpr std::size_t message_size_max = 2'000;
 constexpr std::size_t affected_max = 100;
 /// Beyond this the whole pack counts as lost.
 constexpr std::size_t positions_max = 4'096;
+constexpr std::string_view missing_message = "is missing";
 
 }  // namespace
 
@@ -70,6 +71,23 @@ void CheckFindings::lose_segment(const base::PackId& pack, std::uint32_t positio
 void CheckFindings::lose_pack(const base::PackId& pack) {
   const std::lock_guard lock(mutex_);
   lost_[pack].whole = true;
+}
+
+void CheckFindings::miss_pack(const base::PackId& pack, const std::string& object) {
+  add(object, missing_message);
+  lose_pack(pack);
+  const std::lock_guard lock(mutex_);
+  missing_.insert(object);
+}
+
+void CheckFindings::forgive_missing() {
+  const std::lock_guard lock(mutex_);
+  for (const auto& object : missing_) {
+    const auto found = problems_.find(object);
+    if (found == problems_.end()) continue;
+    const auto& problem = found->second;
+    if (problem.message == missing_message && problem.affected.empty()) problems_.erase(found);
+  }
 }
 
 bool CheckFindings::lost_any() const {

@@ -28,6 +28,11 @@ public:
   /// Chunks in this segment, or anywhere in the pack, cannot be read.
   void lose_segment(const base::PackId& pack, std::uint32_t position);
   void lose_pack(const base::PackId& pack);
+  /// As lose_pack, and a problem of `object` unless forgive_missing is called.
+  void miss_pack(const base::PackId& pack, const std::string& object);
+  /// Takes back what nobody is affected by: a prune that stood still for long may have named packs
+  /// that another moved or deleted.
+  void forgive_missing();
   bool lost_any() const;
   bool lost(const base::PackId& pack, std::uint32_t position) const;
 
@@ -41,6 +46,7 @@ private:
     std::set<std::uint32_t> positions;
   };
   std::map<base::PackId, Lost> lost_;
+  std::set<std::string> missing_;
 };
 
 }  // namespace holdfast::repository

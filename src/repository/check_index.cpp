@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 
 namespace holdfast::repository {
 
@@ -104,13 +105,22 @@ base::Hash hash_directory(const pipeline::PackDirectory& directory) {
   return crypto::blake3(text);
 }
 
-std::vector<IndexedPack> read_indexed_packs(Repository& repository, unsigned threads,
-                                            CheckFindings& findings, std::stop_token stopping) {
+namespace {
+
+/// A prune that writes the index anew takes segments away that were just listed; what they said is
+/// in others by then. More often than this it is not a prune.
+constexpr int readings_max = 4;
+
+/// Nothing when a segment went between the listing and the reading, unless this is the last try.
+std::optional<std::vector<IndexedPack>> read_listed(Repository& repository, unsigned threads,
+                                                    bool last, CheckFindings& findings,
+                                                    const std::stop_token& stopping) {
   const auto ids = list_index(repository, findings);
   std::vector<IndexedPack> packs;
   std::mutex mutex;  // guards packs
   std::atomic<std::size_t> next = 0;
-  base::TaskGroup group(std::move(stopping));
+  std::atomic<bool> any_vanished = false;
+  base::TaskGroup group(stopping);
   for (unsigned i = 0; i < threads; ++i) {
     group.spawn([&](const std::stop_token& token) {
       for (auto at = next++; at < ids.size(); at = next++) {
@@ -123,14 +133,29 @@ std::vector<IndexedPack> read_indexed_packs(Repository& repository, unsigned thr
           });
         } catch (const Error& error) {
           if (!is_damage(error)) throw;
-          findings.add(index_object_name(ids[at]), error.what());
+          if (error.kind() == base::ErrorKind::not_found && !last) {
+            any_vanished = true;
+          } else {
+            findings.add(index_object_name(ids[at]), error.what());
+          }
         }
       }
     });
   }
   group.join();
-  merge_duplicates(packs, findings);
+  if (any_vanished) return std::nullopt;
   return packs;
+}
+
+}  // namespace
+
+std::vector<IndexedPack> read_indexed_packs(Repository& repository, unsigned threads,
+                                            CheckFindings& findings, std::stop_token stopping) {
+  std::optional<std::vector<IndexedPack>> packs;
+  for (int reading = 1; !packs; ++reading)
+    packs = read_listed(repository, threads, reading == readings_max, findings, stopping);
+  merge_duplicates(*packs, findings);
+  return std::move(*packs);
 }
 
 pipeline::PackDirectory directory_from_index(Repository& repository, const IndexedPack& pack) {

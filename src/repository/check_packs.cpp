@@ -128,8 +128,7 @@ PacksInStore compare_with_store(Repository& repository, const std::vector<Indexe
     at = std::lower_bound(at, stored.end(), pack.info.id,
                           [](const auto& a, const auto& b) { return a.id < b; });
     if (at == stored.end() || at->id != pack.info.id) {
-      findings.add(pack_object_name(pack.info.id), "is missing");
-      findings.lose_pack(pack.info.id);
+      findings.miss_pack(pack.info.id, pack_object_name(pack.info.id));
       continue;
     }
     if (at->size != pack.info.size) {

@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -237,13 +238,19 @@ private:
   SeenChunks whole_;
 };
 
-/// True when the chunk is lost; then `who` is named as needing its pack.
+/// True when the chunk is lost, in all its places; then `who` is named as needing their packs.
 bool AffectedFinder::blame(const ChunkId& id, const std::string& who) {
-  const auto location = repository_.index().find(id);
+  const auto& index = repository_.index();
+  const auto is_lost = [&](const ChunkLocation& at) {
+    return findings_.lost(index.pack(at.segment.pack).id, at.segment.position);
+  };
+  const auto location = index.find(id);
   if (!location) return true;
-  const auto pack = repository_.index().pack(location->segment.pack);
-  if (!findings_.lost(pack.id, location->segment.position)) return false;
-  findings_.add_affected(pack_object_name(pack.id), who);
+  if (!is_lost(*location)) return false;
+  const auto copies = index.find_copies(id);
+  if (!std::ranges::all_of(copies, is_lost)) return false;
+  for (const auto& copy : copies)
+    findings_.add_affected(pack_object_name(index.pack(copy.segment.pack).id), who);
   return true;
 }
 

@@ -12,6 +12,16 @@ namespace holdfast::repository {
 using base::Error;
 using base::ErrorKind;
 
+namespace {
+
+/// Whether it says something about one place of a chunk.
+bool may_be_elsewhere(const Error& error) {
+  return error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::corrupt ||
+         error.kind() == ErrorKind::io;  // a bad sector of the disk below
+}
+
+}  // namespace
+
 /// Decoded bytes, and which of the chunks in them were compared with their ids.
 struct ChunkReader::Segment {
   base::Bytes bytes;
@@ -53,12 +63,35 @@ HeldChunk ChunkReader::hold_indexed(const base::ChunkId& id) {
     throw Error(ErrorKind::not_found, fmt::format("chunk {} is in no index segment", id.hex()))
         .set_hint("run: holdfast check");
   }
-  auto segment = segment_at(location->segment);
+  try {
+    return hold_at(id, *location);
+  } catch (const Error& error) {
+    if (!may_be_elsewhere(error)) throw;
+    if (auto copy = hold_elsewhere(id, *location)) return std::move(*copy);
+    throw;
+  }
+}
+
+std::optional<HeldChunk> ChunkReader::hold_elsewhere(const base::ChunkId& id,
+                                                     const ChunkLocation& lost) {
+  for (const auto& copy : repository_.index().find_copies(id)) {
+    if (copy.segment == lost.segment || copy.length != lost.length) continue;
+    try {
+      return hold_at(id, copy);
+    } catch (const Error& error) {
+      if (!may_be_elsewhere(error)) throw;
+    }
+  }
+  return std::nullopt;
+}
+
+HeldChunk ChunkReader::hold_at(const base::ChunkId& id, const ChunkLocation& location) {
+  auto segment = segment_at(location.segment);
   const base::ByteView bytes = segment->bytes;
-  if (location->offset > bytes.size() || location->length > bytes.size() - location->offset) {
+  if (location.offset > bytes.size() || location.length > bytes.size() - location.offset) {
     throw Error(ErrorKind::corrupt, fmt::format("chunk {} lies outside its segment", id.hex()));
   }
-  const auto chunk = bytes.subspan(location->offset, location->length);
+  const auto chunk = bytes.subspan(location.offset, location.length);
   segment->verify(repository_.keys(), id, chunk);
   return {std::move(segment), chunk};
 }

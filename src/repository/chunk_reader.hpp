@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 namespace holdfast::repository {
@@ -37,12 +38,16 @@ public:
   ~ChunkReader() override;
 
   base::Bytes load(const base::ChunkId& id) override;
-  /// As load, without a copy.
-  /// A chunk that a prune moved meanwhile is looked for again in a new index.
+  /// As load, without a copy. When the pack is gone or damaged, the chunk is taken from another
+  /// place that the index knows; when a prune moved it meanwhile, from where a new index says.
+  /// Errors: not_found, corrupt: of the first place.
   HeldChunk hold(const base::ChunkId& id);
+  /// The chunk from any place but `lost`; nothing when no other has it.
+  std::optional<HeldChunk> hold_elsewhere(const base::ChunkId& id, const ChunkLocation& lost);
 
 private:
   HeldChunk hold_indexed(const base::ChunkId& id);
+  HeldChunk hold_at(const base::ChunkId& id, const ChunkLocation& location);
 
   struct Segment;
   using Opening = std::shared_future<std::shared_ptr<Segment>>;

@@ -171,6 +171,21 @@ std::optional<ChunkLocation> Index::find(const ChunkId& id) const {
   });
 }
 
+std::vector<ChunkLocation> Index::find_copies(const ChunkId& id) const {
+  return state_->guarded([&](const State::Slots& slots) {
+    std::vector<ChunkLocation> copies;
+    for (const auto& slot : slots) {
+      if (!slot.live) continue;
+      for (const auto& hit : slot.file->find_copies(id)) {
+        auto segment = slot.file->segment(hit.chunk.segment);
+        segment.pack += slot.pack_base;
+        copies.push_back({segment, hit.chunk.offset, hit.chunk.length});
+      }
+    }
+    return copies;
+  });
+}
+
 std::optional<std::uint64_t> Index::number_of(const ChunkId& id) const {
   return state_->guarded([&](const State::Slots& slots) -> std::optional<std::uint64_t> {
     for (const auto& slot : slots) {

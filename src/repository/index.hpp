@@ -70,6 +70,9 @@ public:
   /// Makes a segment that this process just stored searchable.
   void add(const base::IndexId& id, std::span<const pipeline::PackDirectory> packs);
   std::optional<ChunkLocation> find(const base::ChunkId& id) const;
+  /// Every place that is known of a chunk. A prune that stood still for long may have named a pack
+  /// that is gone, so who does not find the chunk in one place looks in the others.
+  std::vector<ChunkLocation> find_copies(const base::ChunkId& id) const;
   bool contains(const base::ChunkId& id) const { return number_of(id).has_value(); }
   /// Locations of many ids at once (nothing where unknown), faster than one by one.
   std::vector<std::optional<ChunkLocation>> find_all(std::span<const base::ChunkId> ids) const;

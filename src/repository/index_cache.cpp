@@ -27,6 +27,9 @@ constexpr std::string_view file_suffix = ".hfi";
 /// Stored bytes of index segments that are decoded together: about 30 MB in memory.
 constexpr std::uint64_t batch_size_max = 8ULL * 1024 * 1024;
 constexpr std::size_t batch_count_max = 1024;
+/// A prune that writes the index anew takes segments away that were just listed; what they said is
+/// in others by then, which the next listing has. More often than this it is not a prune.
+constexpr int refreshes_max = 4;
 
 void remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
@@ -149,6 +152,13 @@ IndexCache::File IndexCache::open_or_remove(const std::string& path,
 }
 
 std::vector<IndexCache::File> IndexCache::refresh(const std::vector<File>& open_now) {
+  for (int attempt = 1;; ++attempt) {
+    auto files = refresh_once(open_now);
+    if (!any_vanished_ || attempt == refreshes_max) return files;
+  }
+}
+
+std::vector<IndexCache::File> IndexCache::refresh_once(const std::vector<File>& open_now) {
   base::make_directories(directory_, 0700);
   base::remove_abandoned_files(directory_);
   // In this order: a file that another process adds meanwhile stands for a segment that is stored
@@ -189,6 +199,7 @@ std::vector<IndexCache::File> IndexCache::refresh(const std::vector<File>& open_
     if (!covered[i]) missing.push_back(stored[i]);
   }
   damaged_.clear();
+  any_vanished_ = false;
   for (auto& file : fetch(std::move(missing)))
     files.push_back(std::move(file));
   return files;
@@ -224,6 +235,7 @@ IndexCache::File IndexCache::fetch_batch(std::span<const Stored> batch) {
         if (!is_damage(error)) throw;
         const std::lock_guard lock(damaged_mutex_);
         damaged_.push_back({batch[i].id, error.what()});
+        any_vanished_ = any_vanished_ || error.kind() == ErrorKind::not_found;
       }
     }
   };

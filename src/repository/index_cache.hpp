@@ -45,6 +45,7 @@ private:
     base::IndexId id;
     std::uint64_t size = 0;
   };
+  std::vector<File> refresh_once(const std::vector<File>& open_now);
   std::vector<std::string> list_files() const;
   std::vector<Stored> list_store() const;
   File open_or_remove(const std::string& path, const std::vector<File>& open_now);
@@ -62,6 +63,7 @@ private:
   const std::size_t io_threads_;
   std::mutex damaged_mutex_;
   std::vector<DamagedIndexSegment> damaged_;
+  bool any_vanished_ = false;  // between a listing and the reading of what it named
 };
 
 }  // namespace holdfast::repository

@@ -211,6 +211,27 @@ std::optional<IndexCacheFile::Hit> IndexCacheFile::find(const base::ChunkId& id)
   return search(id, page, loaded);
 }
 
+std::vector<IndexCacheFile::Hit> IndexCacheFile::find_copies(const base::ChunkId& id) const {
+  std::vector<Hit> copies;
+  const auto hit = find(id);
+  if (!hit) return copies;
+  Page page;
+  auto loaded = no_page;
+  const auto chunk_at = [&](std::uint64_t number) {
+    return load_chunk(record(chunks_, number, page, loaded));
+  };
+  // Equal ids stand side by side, and a search may hit any of them.
+  auto number = hit->number;
+  while (number > 0 && hit->number - number < copies_max && chunk_at(number - 1).id == id)
+    --number;
+  for (; number < chunks_.count && copies.size() < copies_max; ++number) {
+    const auto chunk = chunk_at(number);
+    if (chunk.id != id) break;
+    copies.push_back({number, chunk});
+  }
+  return copies;
+}
+
 SegmentLocation IndexCacheFile::segment(std::uint64_t number) const {
   Page page;
   const auto at = segments_.first_page + number / segments_.per_page();

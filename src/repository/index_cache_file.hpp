@@ -56,6 +56,9 @@ public:
   };
   /// Errors: corrupt when a page is damaged; then damaged() holds from then on.
   std::optional<Hit> find(const base::ChunkId& id) const;
+  /// All records of the id, `copies_max` at most: more say nothing that helps.
+  static constexpr std::size_t copies_max = 64;
+  std::vector<Hit> find_copies(const base::ChunkId& id) const;
   bool may_contain(const base::ChunkId& id) const { return filter_.may_contain(id); }
   SegmentLocation segment(std::uint64_t number) const;
   PackInfo pack(std::uint64_t number) const;

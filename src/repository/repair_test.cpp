@@ -34,6 +34,20 @@ protected:
     }
     if (!segment.empty()) session.store(pipeline::PackKind::data, segment, codec);
     session.finish();
+    commit_file(session);
+  }
+  /// A snapshot of one file that needs all of it.
+  void commit_file(WriteSession& session) {
+    Snapshot snapshot;
+    snapshot.site = "test";
+    SnapshotItem item;
+    item.path = "/file";
+    item.root.entry.name = "file";
+    item.root.entry.kind = sources::EntryKind::file;
+    item.root.entry.size = 60 * 20'000;
+    item.root.chunks = ids;
+    snapshot.items = {std::move(item)};
+    session.commit(snapshot);
   }
 
   RepairPlan plan_of(Repository& of, const RepairOptions& options = {}) {

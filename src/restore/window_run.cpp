@@ -91,7 +91,7 @@ private:
 };
 
 WindowRun::WindowRun(const Context& context, FileWriter& writer, unsigned threads)
-    : context_(context), writer_(writer) {
+    : context_(context), writer_(writer), chunks_(context.repository) {
   for (unsigned i = 0; i < threads; ++i)
     workers_.push_back(std::make_unique<Worker>(context.repository, i));
 }
@@ -238,7 +238,7 @@ void WindowRun::fetch_run(Window& window, std::span<const Segment> segments, Wor
   } catch (const Error& error) {
     if (!is_damage(error)) throw;
   }
-  // One of them is damaged: the others still give what they have.
+  // One of them is damaged or gone: the others still give what they have.
   for (std::size_t i = 0; i < segments.size(); ++i) {
     if (visited[i]) continue;
     try {
@@ -246,7 +246,7 @@ void WindowRun::fetch_run(Window& window, std::span<const Segment> segments, Wor
       write_segment(window, segments[i], bytes, worker);
     } catch (const Error& error) {
       if (!is_damage(error)) throw;
-      fail_segment(window, segments[i], error.what(), worker);
+      write_copies(window, segments[i], error.what(), worker);
     }
   }
 }
@@ -274,28 +274,37 @@ void WindowRun::write_segment(Window& window, const Segment& segment, base::Byte
         }
       }
     }
-    FileTask& task = *piece.file;
-    if (damage.empty()) {
-      writer_.write(task, piece, window, bytes.subspan(location.offset, location.length),
-                    worker.scratch);
-    } else {
-      writer_.fail(task, damage);
+    if (!damage.empty()) {
+      write_or_fail(window, piece, damage, worker);
+      continue;
     }
+    FileTask& task = *piece.file;
+    writer_.write(task, piece, window, bytes.subspan(location.offset, location.length),
+                  worker.scratch);
     piece.file = nullptr;
     writer_.done(task, 1, worker.scratch);
   }
 }
 
-void WindowRun::fail_segment(Window& window, const Segment& segment, const std::string& why,
+void WindowRun::write_copies(Window& window, const Segment& segment, const std::string& why,
                              Worker& worker) {
   for (std::uint32_t at = segment.first; at < segment.first + segment.count; ++at) {
     Piece& piece = window.pieces[order_[at]];
-    if (piece.file == nullptr) continue;
-    FileTask& task = *piece.file;
-    writer_.fail(task, why);
-    piece.file = nullptr;
-    writer_.done(task, 1, worker.scratch);
+    if (piece.file != nullptr) write_or_fail(window, piece, why, worker);
   }
+}
+
+/// `why` is what is wrong with the place where the piece was looked for first.
+void WindowRun::write_or_fail(Window& window, Piece& piece, const std::string& why,
+                              Worker& worker) {
+  FileTask& task = *piece.file;
+  if (const auto chunk = chunks_.hold_elsewhere(piece.id, piece.location)) {
+    writer_.write(task, piece, window, chunk->bytes, worker.scratch);
+  } else {
+    writer_.fail(task, why);
+  }
+  piece.file = nullptr;
+  writer_.done(task, 1, worker.scratch);
 }
 
 }  // namespace holdfast::restore

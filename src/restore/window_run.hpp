@@ -2,6 +2,7 @@
 
 #include "context.hpp"
 #include "file_writer.hpp"
+#include "repository/chunk_reader.hpp"
 #include "repository/segment_reader.hpp"
 #include "window.hpp"
 
@@ -40,11 +41,13 @@ private:
   void fetch(Window& window, const std::vector<Segment>& segments);
   void fetch_run(Window& window, std::span<const Segment> segments, Worker& worker);
   void write_segment(Window& window, const Segment& segment, base::ByteView bytes, Worker& worker);
-  void fail_segment(Window& window, const Segment& segment, const std::string& why, Worker& worker);
+  void write_copies(Window& window, const Segment& segment, const std::string& why, Worker& worker);
+  void write_or_fail(Window& window, Piece& piece, const std::string& why, Worker& worker);
   void skip_unwanted(Window& window);
 
   const Context& context_;
   FileWriter& writer_;
+  repository::ChunkReader chunks_;  // for what is not where the index said first
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::uint32_t> order_;  // wanted pieces by place
   std::unordered_set<std::uint32_t> packs_;
