@@ -41,7 +41,8 @@ std::vector<Listed> list_segments(storage::Backend& backend) {
 /// Gathers what is kept of segments and replaces them, so many at a time.
 class Rewriter {
 public:
-  explicit Rewriter(Repository& repository) : repository_(repository) {}
+  Rewriter(Repository& repository, const std::function<void()>& settle)
+      : repository_(repository), settle_(settle) {}
 
   void replace(const std::string& name, const IndexSegmentBody& kept) {
     if (!body_.packs.empty() && body_.chunks.size() + kept.chunks.size() > chunks_per_segment_max) {
@@ -55,6 +56,7 @@ public:
       static_cast<void>(put_index_segment(repository_.backend(), repository_.id(),
                                           repository_.keys(), body_,
                                           repository_.environment().random));
+      settle_();
     }
     for (const auto& name : replaced_)
       static_cast<void>(repository_.backend().remove(name));
@@ -64,6 +66,7 @@ public:
 
 private:
   Repository& repository_;
+  const std::function<void()>& settle_;
   IndexSegmentBody body_;
   std::vector<std::string> replaced_;
 };
@@ -121,12 +124,12 @@ void append_body(IndexSegmentBody& to, const IndexSegmentBody& from) {
 }
 
 void drop_from_index(Repository& repository, const std::set<base::PackId>& dropped,
-                     const std::stop_token& stopping) {
+                     const std::function<void()>& settle, const std::stop_token& stopping) {
   const auto listed = list_segments(repository.backend());
   const auto is_small = [](const Listed& object) { return object.size < small_segment_bytes; };
   const bool merging =
       std::ranges::count_if(listed, is_small) > static_cast<std::ptrdiff_t>(small_segments_max);
-  Rewriter rewriter(repository);
+  Rewriter rewriter(repository, settle);
   for (const auto& object : listed) {
     base::check_cancelled(stopping);
     const auto body = read_segment(repository, object.name);

@@ -55,10 +55,16 @@ pipeline::PackDirectory OpenPack::close() {
         writer_.reset();
         const auto stored = backend_.stat(name);
         const auto size = builder_.directory().size;
-        if (!stored || stored->size != size) {
+        if (!stored) {
+          throw Error(ErrorKind::conflict, "it was gone a moment later")
+              .set_hint(
+                  "a prune that had given up on this run deletes what it stores: run it again. Did "
+                  "it not stand still for long, then the store loses data");
+        }
+        if (stored->size != size) {
           throw Error(ErrorKind::corrupt,
                       fmt::format("the store has {} bytes of it after {} were written",
-                                  stored ? stored->size : 0, size));
+                                  stored->size, size));
         }
         return builder_.directory();
       });

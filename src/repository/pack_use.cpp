@@ -24,7 +24,10 @@ namespace {
 /// Instead of a pack: no copy was found, or different chunks have the key and all are kept.
 constexpr std::uint32_t nowhere = UINT32_MAX;
 constexpr std::uint32_t everywhere = UINT32_MAX - 1;
-constexpr std::uint32_t rank_missing = 3;
+/// Copies with a lower rank are preferred.
+constexpr std::uint32_t rank_free = 0;
+constexpr std::uint32_t rank_tombed = 1;
+constexpr std::uint32_t rank_missing = 2;
 constexpr int surveys_max = 3;
 
 std::uint32_t tail_of(const ChunkId& id) {
@@ -85,10 +88,10 @@ SnapshotsSeen see_snapshots(Repository& repository) {
   return seen;
 }
 
-RepositoryUse::RepositoryUse(Repository& repository, TombsSeen tombs, const PruneOptions& options,
-                             std::stop_token stopping)
+RepositoryUse::RepositoryUse(Repository& repository, const std::vector<Tomb>& tombs,
+                             const PruneOptions& options, std::stop_token stopping)
     : repository_(repository),
-      tombs_(std::move(tombs)),
+      tombed_(tombs),
       options_(options),
       stopping_(std::move(stopping)),
       described_(repository.backend(), repository.id(), repository.keys(),
@@ -250,18 +253,12 @@ void RepositoryUse::list_packs_of_store() {
 }
 
 void RepositoryUse::rank_packs() {
-  const TombedPacks tombed(tombs_.all);
-  std::vector<Tomb> others;
-  std::ranges::copy_if(tombs_.all, std::back_inserter(others),
-                       [&](const Tomb& tomb) { return !tombs_.own.contains(tomb.id); });
-  const TombedPacks foreign(others);
   rank_.reserve(packs_.size());
   for (auto& pack : packs_) {
-    pack.tombed = tombed.contains(pack.id);
+    pack.tombed = tombed_.names(pack.id);
     rank_.push_back(!pack.present               ? rank_missing
-                    : foreign.contains(pack.id) ? 2
-                    : tombed.contains(pack.id)  ? 1
-                                                : 0);
+                    : tombed_.contains(pack.id) ? rank_tombed
+                                                : rank_free);
   }
 }
 
@@ -327,8 +324,10 @@ void RepositoryUse::count_use() {
     pack.raw_total += location.length;
     const auto at = cursor.find(key_of(id));
     if (at == keys_.size()) return;
-    if (chosen_[at] != number && chosen_[at] != everywhere) {
+    const auto chosen = chosen_[at];
+    if (chosen != number && chosen != everywhere) {
       ++pack.chunks_doubled;
+      if (rank_[chosen] != rank_free) ++pack.chunks_held;
       return;
     }
     pack.raw_live += location.length;

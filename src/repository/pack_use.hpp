@@ -26,11 +26,14 @@ struct PackUse {
   std::uint64_t raw_live = 0;   // of those that are needed from this pack
   std::uint64_t chunks_live = 0;
   std::uint64_t chunks_doubled = 0;  // needed, but from another pack
+  /// Of these, those of which every copy is in a tomb. Whoever made the other tombs may have chosen
+  /// this copy, so no copy of them is deleted.
+  std::uint64_t chunks_held = 0;
   bool indexed = false;
   bool present = false;
   bool tombed = false;
 
-  bool needed() const { return chunks_live != 0; }
+  bool needed() const { return chunks_live != 0 || chunks_held != 0; }
   std::uint64_t live_bytes() const;
 };
 
@@ -43,20 +46,12 @@ struct SnapshotsSeen {
 };
 SnapshotsSeen see_snapshots(Repository& repository);
 
-/// Which tombs there are, and which of them are the caller's own.
-struct TombsSeen {
-  std::vector<Tomb> all;
-  std::set<std::string> own;
-};
-
 /// What of the repository the snapshots need. Each needed chunk is needed from one pack: where
-/// there
-/// are several copies, from one that nobody means to delete; else from one of the caller's own
-/// tombs, because another maintainer may be deleting the rest this very moment.
+/// there are several copies, from one that nobody means to delete.
 class RepositoryUse {
 public:
   /// Errors: as plan_prune.
-  RepositoryUse(Repository& repository, TombsSeen tombs, const PruneOptions& options,
+  RepositoryUse(Repository& repository, const std::vector<Tomb>& tombs, const PruneOptions& options,
                 std::stop_token stopping);
 
   const SnapshotsSeen& snapshots() const { return seen_; }
@@ -80,10 +75,9 @@ private:
   void choose_copies();
   void confirm_chosen();
   void count_use();
-  std::uint32_t rank_of(std::uint32_t pack) const;
 
   Repository& repository_;
-  const TombsSeen tombs_;
+  const TombedPacks tombed_;
   const PruneOptions& options_;
   const std::stop_token stopping_;
   SnapshotsSeen seen_;

@@ -48,8 +48,8 @@ public:
     if (!may_repack) {
       if (!candidates_.empty()) {
         plan_.notes.push_back(
-            fmt::format("{} packs are mostly unused and stay: this key cannot "
-                        "read what is to be kept of them",
+            fmt::format("{} packs stay, though little of them is needed: this key cannot read "
+                        "what would have to be moved",
                         candidates_.size()));
       }
       return;
@@ -72,12 +72,13 @@ private:
                           : pack.indexed ? PruneReason::unreferenced
                                          : PruneReason::unindexed;
       plan_.deleted.push_back(prune_pack(pack, reason));
-    } else if (!pack.tombed &&
-               pack.live_bytes() * 100 < pack.size * std::uint64_t{options_.repack_below_percent}) {
+    } else if (pack.tombed) {
+      if (pack.chunks_live != 0) candidates_.push_back(prune_pack(pack, PruneReason::marked));
+    } else if (pack.live_bytes() * 100 < pack.size * std::uint64_t{options_.repack_below_percent}) {
       candidates_.push_back(prune_pack(pack, PruneReason::mostly_dead));
-    } else if (!pack.tombed && options_.reencrypt && pack.epoch != newest_epoch_) {
+    } else if (options_.reencrypt && pack.epoch != newest_epoch_) {
       candidates_.push_back(prune_pack(pack, PruneReason::old_epoch));
-    } else if (!pack.tombed && pack.size < options_.small_pack_bytes) {
+    } else if (pack.size < options_.small_pack_bytes) {
       small_[pack.kind].push_back(prune_pack(pack, PruneReason::small));
     }
   }
@@ -122,13 +123,20 @@ void note_waiting(Repository& repository, const PruneOptions& options, PrunePlan
   }
 }
 
-std::vector<base::PackId> ids_of(const std::vector<PrunePack>& packs, const RepositoryUse& use) {
+/// Those of `packs` that nothing needs and no tomb names.
+std::vector<base::PackId> unmarked(std::vector<base::PackId> packs, const RepositoryUse& use) {
+  std::erase_if(packs, [&](const base::PackId& id) {
+    const auto* current = use.find(id);
+    return current == nullptr || !current->present || current->tombed;
+  });
+  return packs;
+}
+
+std::vector<base::PackId> unneeded(const std::vector<PrunePack>& packs, const RepositoryUse& use) {
   std::vector<base::PackId> ids;
   for (const auto& pack : packs) {
     const auto* current = use.find(pack.id);
-    if (current != nullptr && current->present && !current->needed() && !current->tombed) {
-      ids.push_back(pack.id);
-    }
+    if (current != nullptr && !current->needed()) ids.push_back(pack.id);
   }
   return ids;
 }
@@ -170,7 +178,7 @@ PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
   progress.on_progress(now);
   PrunePlan plan;
   note_waiting(repository, options, plan);
-  const RepositoryUse use(repository, {tombs_of(repository), {}}, options, std::move(stopping));
+  const RepositoryUse use(repository, tombs_of(repository), options, std::move(stopping));
   plan.snapshots = use.snapshots().live.size();
   plan.pages_read = use.pages_read();
   const auto newest = repository.keys().newest_epoch().number;
@@ -180,22 +188,23 @@ PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
 
 PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const PruneOptions& options,
                         base::ProgressObserver& progress, std::stop_token stopping) {
+  repository.snapshots().expect_none_lost();
   PruneReport report;
   PruneExecution execution(repository, options, progress, report, stopping);
   {
     // Looked at again: between plan and deed a person may have thought for an hour.
-    RepositoryUse use(repository, {tombs_of(repository), {}}, options, stopping);
+    RepositoryUse use(repository, tombs_of(repository), options, stopping);
     use.store_descriptions();
-    execution.mark(ids_of(plan.deleted, use), use.snapshots());
+    execution.mark(unmarked(unneeded(plan.deleted, use), use), use.snapshots());
     execution.drop_stale(use);
   }
   execution.run();
   if (plan.repacked.empty()) return report;
   {
-    const RepositoryUse use(repository, {tombs_of(repository), {}}, options, stopping);
+    const RepositoryUse use(repository, tombs_of(repository), options, stopping);
     auto emptied = repack(repository, use, plan.repacked, options, progress, report, stopping);
     // Of copies it matters which snapshots there were before the copying.
-    execution.mark(std::move(emptied), use.snapshots());
+    execution.mark(unmarked(std::move(emptied), use), use.snapshots());
   }
   execution.run();
   return report;

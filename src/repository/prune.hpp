@@ -45,7 +45,7 @@ enum class PruneReason : std::uint8_t {
   mostly_dead,   // what is needed is written anew
   small,         // likewise, with other small ones
   old_epoch,     // likewise, because it is sealed to an older epoch
-  marked,        // an earlier prune meant to delete it
+  marked,        // an earlier prune meant to delete it; what is needed after all is written anew
 };
 std::string_view name_of(PruneReason reason);
 
@@ -82,7 +82,7 @@ struct PruneReport {
   std::uint64_t packs_repacked = 0;
   std::uint64_t bytes_written = 0;
   std::uint64_t packs_marked = 0;         // still there: the next prune deletes them
-  std::uint64_t packs_released = 0;       // marked once, and needed after all
+  std::uint64_t packs_kept = 0;           // of the marked: needed after all, and to be moved
   std::uint64_t leases_removed = 0;       // of runs that are over
   std::uint64_t snapshots_completed = 0;  // committed by runs that died right after
   std::vector<std::string> waiting{};     // what the marked packs wait for
@@ -101,10 +101,10 @@ PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
                      base::ProgressObserver& progress, std::stop_token stopping);
 
 /// Does what `plan` says, as far as it still holds: before anything is deleted it is found anew
-/// what
-/// the snapshots need, once nobody is left that could know better. May be killed at any point and
-/// repeated; any number of backups, restores, checks and prunes may run at the same time.
-/// Errors: as plan_prune; no_space only when not even a name fits into the store.
+/// what the snapshots need, once nobody is left that could know better. May be killed at any point
+/// and repeated; any number of backups, restores, checks and prunes may run at the same time.
+/// Errors: as plan_prune; tampered when records are lost; no_space only when not even a name fits
+/// into the store.
 PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const PruneOptions& options,
                         base::ProgressObserver& progress, std::stop_token stopping);
 

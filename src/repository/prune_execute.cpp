@@ -3,12 +3,10 @@
 // A run relies on a pack because the index knew it, or because a snapshot that the run found alive
 // needs it. Its lease is older than that knowledge. So when a pass begins, whoever may rely on what
 // an earlier tomb names is among the active leases and blocks the tomb, or has committed and is
-// among
-// the snapshots that are listed next, or was forgotten and is relied on by nobody, or by a run that
-// began since: that run is among the leases when they are listed again, or has committed, and then
-// the second look at the snapshots and deletion records shows what the first did not. Runs that
-// begin
-// later find the tomb, which stays until its packs are gone.
+// among the snapshots that are listed next, or was forgotten and is relied on by nobody, or by a
+// run that began since: that run is among the leases when they are listed again, or has committed,
+// and then the second look at the snapshots and deletion records shows what the first did not. Runs
+// that begin later find the tomb, which stays until its packs are gone.
 #include "prune_execute.hpp"
 
 #include "base/error.hpp"
@@ -33,6 +31,8 @@ namespace {
 /// Backups that commit in the middle of a pass make it begin again, so many times at most.
 constexpr int passes_max = 3;
 constexpr std::int64_t wait_step_seconds = 2;
+/// Packs that are named one by one when a store is full.
+constexpr std::size_t empty_tombs_max = 1000;
 
 }  // namespace
 
@@ -64,9 +64,17 @@ void PruneExecution::mark(std::vector<base::PackId> packs, const SnapshotsSeen& 
     const auto count = std::min(packs.size(), tomb_packs_max);
     tomb.packs.assign(packs.end() - static_cast<std::ptrdiff_t>(count), packs.end());
     packs.resize(packs.size() - count);
-    put_tomb(repository_.backend(), repository_.id(), repository_.keys(),
-             repository_.environment().random, tomb);
-    own_tombs_.insert(tomb.id);
+    try {
+      put_tomb(repository_.backend(), repository_.id(), repository_.keys(),
+               repository_.environment().random, tomb);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::no_space) throw;
+      // Where not a byte fits, names mostly do. The next prune has room again.
+      tomb.packs.resize(std::min(tomb.packs.size(), empty_tombs_max));
+      for (const auto& pack : tomb.packs)
+        put_empty_tomb(repository_.backend(), pack);
+      return;
+    }
   }
 }
 
@@ -118,6 +126,13 @@ std::vector<Tomb> PruneExecution::ready_tombs(const std::vector<Tomb>& tombs,
   std::vector<Tomb> ready;
   report_.waiting.clear();
   for (const auto& tomb : tombs) {
+    if (tomb.damaged) {
+      progress_.on_warning(fmt::format(
+          "{} is damaged: every run stores all of its data anew. Remove it when no prune is under "
+          "way anywhere",
+          tomb_object_name(tomb.id)));
+      continue;
+    }
     const auto blocks = [&](const SeenLease& lease) { return !lease.knows(tomb.id); };
     if (std::ranges::none_of(active, blocks)) {
       ready.push_back(tomb);
@@ -148,7 +163,7 @@ PruneExecution::Outcome PruneExecution::run_once() {
   auto ready = ready_tombs(tombs, active);
   if (ready.empty()) return Outcome::blocked;
   settle_listings();
-  const RepositoryUse use(repository_, {list(), own_tombs_}, options_, stopping_);
+  const RepositoryUse use(repository_, list(), options_, stopping_);
   settle_listings();
   std::vector<SeenLease> fresh;
   for (auto& lease : list_leases(lease_store_of(repository_))) {
@@ -175,14 +190,20 @@ void PruneExecution::remove_pack(const PackUse& pack) {
   progress_.on_progress(now);
 }
 
+void PruneExecution::drop(const std::set<base::PackId>& packs) const {
+  if (packs.empty()) return;
+  drop_from_index(repository_, packs, [this] { settle_listings(); }, stopping_);
+}
+
 void PruneExecution::remove_packs(const RepositoryUse& use, const std::vector<Tomb>& tombs) {
   const TombedPacks tombed(tombs);
   std::vector<const PackUse*> doomed;
   std::set<base::PackId> ids;
+  report_.packs_kept = 0;
   for (const auto& pack : use.packs()) {
-    if (!tombed.contains(pack.id)) continue;
+    if (!tombed.names(pack.id)) continue;
     if (pack.needed()) {
-      ++report_.packs_released;
+      ++report_.packs_kept;
       continue;
     }
     ids.insert(pack.id);
@@ -191,21 +212,33 @@ void PruneExecution::remove_packs(const RepositoryUse& use, const std::vector<To
   // The index goes first, so that nobody is sent to a pack that is gone while there is a copy
   // elsewhere. A full store has no room for a new index before something is deleted.
   try {
-    if (!ids.empty()) drop_from_index(repository_, ids, stopping_);
+    drop(ids);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::no_space) throw;
     for (const auto* pack : doomed) {
       if (pack->chunks_doubled == 0) remove_pack(*pack);
     }
-    drop_from_index(repository_, ids, stopping_);
+    drop(ids);
   }
   for (const auto* pack : doomed)
     remove_pack(*pack);
   // Another prune may have copied from a segment that was read before.
-  if (!ids.empty()) drop_from_index(repository_, ids, stopping_);
+  drop(ids);
   settle_listings();
-  for (const auto& tomb : tombs)
+  remove_finished(use, tombs);
+}
+
+/// A tomb stays as long as one of its packs is there: another prune may be about to delete that,
+/// whatever this one found. What is needed of it is moved by the next prune.
+void PruneExecution::remove_finished(const RepositoryUse& use, const std::vector<Tomb>& tombs) {
+  const auto is_kept = [&](const base::PackId& id) {
+    const auto* pack = use.find(id);
+    return pack != nullptr && pack->present && pack->needed();
+  };
+  for (const auto& tomb : tombs) {
+    if (std::ranges::any_of(tomb.packs, is_kept)) continue;
     static_cast<void>(repository_.backend().remove(tomb_object_name(tomb.id)));
+  }
 }
 
 void PruneExecution::drop_stale(const RepositoryUse& use) {
@@ -214,7 +247,7 @@ void PruneExecution::drop_stale(const RepositoryUse& use) {
     if (pack.present || pack.needed()) continue;
     if (!repository_.backend().stat(pack_object_name(pack.id))) stale.insert(pack.id);
   }
-  if (!stale.empty()) drop_from_index(repository_, stale, stopping_);
+  drop(stale);
 }
 
 void PruneExecution::count_marked(const std::vector<Tomb>& tombs) {

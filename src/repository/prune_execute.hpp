@@ -23,8 +23,7 @@ public:
         report_(report),
         stopping_(std::move(stopping)) {}
 
-  /// Names `packs` in tombs, which are this run's own from here on. `seen` are the snapshots that
-  /// do not need them.
+  /// Names `packs` in tombs. `seen` are the snapshots that do not need them.
   void mark(std::vector<base::PackId> packs, const SnapshotsSeen& seen);
   /// Takes packs that are gone and that nobody needs out of the index.
   void drop_stale(const RepositoryUse& use);
@@ -41,6 +40,8 @@ private:
                                 const std::vector<SeenLease>& active);
   void remove_packs(const RepositoryUse& use, const std::vector<Tomb>& tombs);
   void remove_pack(const PackUse& pack);
+  void remove_finished(const RepositoryUse& use, const std::vector<Tomb>& tombs);
+  void drop(const std::set<base::PackId>& packs) const;
   void count_marked(const std::vector<Tomb>& tombs);
   void settle_listings() const;
 
@@ -49,7 +50,6 @@ private:
   base::ProgressObserver& progress_;
   PruneReport& report_;
   const std::stop_token stopping_;
-  std::set<std::string> own_tombs_;
 };
 
 /// Leases that are neither over nor expired, and what a person calls them.

@@ -77,11 +77,14 @@ TEST_F(PruneTest, ARunThatIsUnderWayKeepsWhatItMayRelyOn) {
   EXPECT_FALSE(report.finished());
   EXPECT_THAT(report.waiting, SizeIs(1));
   EXPECT_EQ(report.packs_deleted, 0U);
-  // It finds the chunks of the forgotten snapshot, and they stay.
+  // It finds the chunks of the forgotten snapshot, and they stay. What is needed of a pack that was
+  // once in a tomb is moved: nobody can know whether somebody is about to delete it.
   finish(*running, files({1, 2}));
+  expect_all_restore();
   const auto again = prune(*repository);
+  EXPECT_GT(again.packs_repacked, 0U);
   EXPECT_TRUE(again.finished());
-  EXPECT_GT(again.packs_released, 0U);
+  EXPECT_THAT(names("tombs/"), IsEmpty());
   expect_all_restore();
 }
 

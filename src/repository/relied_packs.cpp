@@ -17,9 +17,14 @@ ReliedPacks::ReliedPacks(Repository& repository)
       tombed_(tombs_) {}
 
 ReliedPacks::Answer ReliedPacks::ask(const base::ChunkId& id) const {
-  const auto location = repository_.index().find(id);
+  const auto& index = repository_.index();
+  const auto location = index.find(id);
   if (!location) return Answer::unknown;
-  return is_reliable(location->segment.pack) ? Answer::there : Answer::doomed;
+  if (is_reliable(location->segment.pack)) return Answer::there;
+  const auto copies = index.find_copies(id);
+  const bool elsewhere = std::ranges::any_of(
+      copies, [this](const ChunkLocation& copy) { return is_reliable(copy.segment.pack); });
+  return elsewhere ? Answer::there : Answer::doomed;
 }
 
 /// An index segment may name a pack that is gone: so the store is asked, once a run.
@@ -51,8 +56,8 @@ std::vector<std::string> ReliedPacks::tombs_clean_of(
     const std::optional<base::SnapshotId>& parent) const {
   std::vector<std::string> clean;
   for (const auto& tomb : tombs_) {
-    // One that names everything would name what this run stores, too.
-    if (tomb.names_all) continue;
+    // A damaged one counts as naming everything: what this run stores, too.
+    if (tomb.damaged) continue;
     if (!parent || tomb.has_considered(*parent)) clean.push_back(tomb.id);
   }
   return clean;

@@ -137,9 +137,9 @@ std::vector<base::PackId> repack(Repository& repository, const RepositoryUse& us
   now.items_total = packs.size();
   for (const auto& pack : packs) {
     base::check_cancelled(stopping);
-    // The plan may be older than this run: what somebody means to delete is left to them.
+    // The plan may be older than this run.
     const auto* current = use.find(pack.id);
-    if (current == nullptr || !current->present || current->tombed) continue;
+    if (current == nullptr || !current->present) continue;
     if (repacker.take(pack)) {
       emptied.push_back(pack.id);
     } else {

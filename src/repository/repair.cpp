@@ -397,7 +397,7 @@ private:
     left.segments.clear();
     const auto fresh = copy_segments(directory, step, left);
     if (fresh) put_index({&*fresh, 1});
-    drop_from_index(repository_, {id}, stopping_);
+    drop_from_index(repository_, {id}, [] {}, stopping_);
     if (!left.segments.empty() && !options_.give_up_lost) put_index({&left, 1});
     step.outcome = fresh ? "what can be read is in " + pack_object_name(fresh->pack)
                          : std::string("nothing of it could be read");

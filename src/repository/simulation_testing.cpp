@@ -109,6 +109,19 @@ private:
   SimulatedProcess& process_;
 };
 
+void Baton::give() {
+  // Within the lock: who takes it may end and destroy the baton.
+  const std::lock_guard lock(mutex_);
+  here_ = true;
+  given_.notify_one();
+}
+
+void Baton::take() {
+  std::unique_lock lock(mutex_);
+  given_.wait(lock, [this] { return here_; });
+  here_ = false;
+}
+
 SimulatedProcess::SimulatedProcess(Simulation& world, std::int64_t clock_skew_seconds,
                                    std::uint64_t seed)
     : world_(world),
@@ -189,26 +202,26 @@ void Simulation::hand_on(SimulatedProcess* from) {
   auto* to = next();
   if (to == from) return;
   if (to == nullptr) {
-    all_done_.release();
+    all_done_.give();
   } else {
-    to->baton_.release();
+    to->baton_.give();
   }
-  if (!from->finished_) from->baton_.acquire();
+  if (!from->finished_) from->baton_.take();
 }
 
 void Simulation::run() {
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     auto& process = *processes_[i];
     process.thread_ = std::thread([this, &process, work = works_[i]] {
-      process.baton_.acquire();
+      process.baton_.take();
       work(process);
       process.finished_ = true;
       hand_on(&process);
     });
   }
   racing_ = true;
-  next()->baton_.release();
-  all_done_.acquire();
+  next()->baton_.give();
+  all_done_.take();
   racing_ = false;
   for (const auto& process : processes_)
     process->thread_.join();

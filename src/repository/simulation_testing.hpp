@@ -9,13 +9,14 @@
 #include "base/random.hpp"
 #include "storage/backend.hpp"
 
+#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
-#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +38,18 @@ struct SimulationOptions {
 
 class Simulation;
 
+/// Given to one thread at a time. (A std::binary_semaphore spins before it waits.)
+class Baton {
+public:
+  void give();
+  void take();
+
+private:
+  std::mutex mutex_;
+  std::condition_variable given_;
+  bool here_ = false;
+};
+
 /// A process and what it knows of the world.
 class SimulatedProcess {
 public:
@@ -50,6 +63,11 @@ public:
   void pause(std::int64_t seconds);
   /// Dies at the `calls`th call to the store from now on.
   void crash_after(std::uint64_t calls) { calls_to_live_ = calls; }
+  /// Another process on the same machine, after one died.
+  void restart() {
+    dead_ = false;
+    calls_to_live_.reset();
+  }
 
 private:
   friend class Simulation;
@@ -66,7 +84,7 @@ private:
   bool dead_ = false;
   std::int64_t wakes_at_ = 0;
   bool finished_ = false;
-  std::binary_semaphore baton_{0};
+  Baton baton_;
   std::thread thread_;
 };
 
@@ -107,7 +125,7 @@ private:
   std::map<std::string, Object> objects_;
   std::deque<std::unique_ptr<SimulatedProcess>> processes_;
   std::vector<std::function<void(SimulatedProcess&)>> works_;
-  std::binary_semaphore all_done_{0};
+  Baton all_done_;
 };
 
 }  // namespace holdfast::repository

@@ -407,7 +407,18 @@ void SnapshotStore::forget(const std::vector<base::SnapshotId>& ids, base::WallT
 
 std::vector<std::string> SnapshotStore::chain_problems() const {
   const DamageSink pass = [](const std::string&, const std::string&) {};
-  return find_chain_problems(state_->load_all<Snapshot>(pass), state_->load_all<Deletion>(pass));
+  const auto look = [&] {
+    return find_chain_problems(state_->load_all<Snapshot>(pass), state_->load_all<Deletion>(pass));
+  };
+  auto problems = look();
+  if (problems.empty()) return problems;
+  // What came between the two listings looks like a gap before what came after it. All that was
+  // there then is seen now.
+  const auto again = look();
+  std::erase_if(problems, [&](const std::string& problem) {
+    return std::ranges::find(again, problem) == again.end();
+  });
+  return problems;
 }
 
 std::vector<LostRecord> SnapshotStore::lost_records() const {

@@ -17,6 +17,15 @@ using base::ErrorKind;
 namespace {
 
 constexpr std::size_t key_size = 8;
+constexpr std::size_t id_digits = 32;
+constexpr std::size_t pack_id_digits = 2 * base::PackId::size;
+
+/// Others are not ours.
+bool is_tomb_name(std::string_view name) {
+  const auto id = name.substr(tomb_prefix.size());
+  return (id.size() == id_digits || id.size() == pack_id_digits) &&
+         id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
 
 std::vector<std::uint64_t> parse_keys(const WireReader& reader) {
   const auto bytes = reader.bytes();
@@ -45,18 +54,20 @@ bool is_damage(const Error& error) {
 Tomb read_tomb(storage::Backend& backend, const std::string& name,
                const base::RepositoryId& repository, const KeyBundle& keys) {
   Tomb tomb;
+  tomb.id = name.substr(tomb_prefix.size());
+  if (tomb.id.size() == pack_id_digits) {
+    tomb.packs.push_back(base::PackId::from_hex(tomb.id));
+    return tomb;
+  }
   try {
     const auto object = storage::get(backend, name, tomb_size_max);
-    if (object.empty()) {
-      tomb.names_all = true;
-    } else {
-      tomb = decode_tomb(open_collection_object(tomb_kind, name, object, repository, keys));
-    }
+    auto id = std::move(tomb.id);
+    tomb = decode_tomb(open_collection_object(tomb_kind, name, object, repository, keys));
+    tomb.id = std::move(id);
   } catch (const Error& error) {
     if (!is_damage(error)) throw;
-    tomb.names_all = true;
+    tomb.damaged = true;
   }
-  tomb.id = name.substr(tomb_prefix.size());
   return tomb;
 }
 
@@ -105,32 +116,28 @@ Tomb decode_tomb(base::ByteView text) {
 
 void put_tomb(storage::Backend& backend, const base::RepositoryId& repository,
               const KeyBundle& keys, base::Random& random, Tomb& tomb) {
-  std::array<std::byte, 16> id;
+  std::array<std::byte, id_digits / 2> id;
   random.fill(id);
   tomb.id = base::to_hex(id);
   const auto name = tomb_object_name(tomb.id);
   const auto object =
       seal_collection_object(tomb_kind, name, encode_tomb(tomb), repository, keys, random);
-  auto outcome = storage::PutOutcome::already_there;
-  try {
-    outcome = storage::put(backend, name, object);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::no_space) throw;
-    // Where not a byte fits, a name mostly does.
-    tomb.names_all = true;
-    outcome = storage::put(backend, name, {});
-  }
-  if (outcome != storage::PutOutcome::stored) {
+  if (storage::put(backend, name, object) != storage::PutOutcome::stored) {
     throw Error(ErrorKind::conflict, name + " exists, and its name is random")
         .set_hint("this machine's random generator repeats itself");
   }
 }
 
+void put_empty_tomb(storage::Backend& backend, const base::PackId& pack) {
+  static_cast<void>(storage::put(backend, tomb_object_name(pack.hex()), {}));
+}
+
 std::vector<Tomb> list_tombs(storage::Backend& backend, const base::RepositoryId& repository,
                              const KeyBundle& keys) {
   std::vector<std::string> names;
-  backend.list(std::string(tomb_prefix),
-               [&](const storage::ObjectInfo& object) { names.push_back(object.name); });
+  backend.list(std::string(tomb_prefix), [&](const storage::ObjectInfo& object) {
+    if (is_tomb_name(object.name)) names.push_back(object.name);
+  });
   std::ranges::sort(names);
   std::vector<Tomb> tombs;
   for (const auto& name : names) {
@@ -145,7 +152,7 @@ std::vector<Tomb> list_tombs(storage::Backend& backend, const base::RepositoryId
 
 TombedPacks::TombedPacks(const std::vector<Tomb>& tombs) {
   for (const auto& tomb : tombs) {
-    all_ = all_ || tomb.names_all;
+    all_ = all_ || tomb.damaged;
     packs_.insert(tomb.packs.begin(), tomb.packs.end());
   }
 }

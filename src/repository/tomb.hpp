@@ -1,5 +1,7 @@
 // A tomb names packs that a maintainer means to delete: tombs/<id>. While it is there, writers that
-// see it count these packs as absent. See docs/decisions/0015-collection-without-locks.md.
+// see it count these packs as absent. It is removed when its packs are gone, and not before:
+// whoever made it may be about to delete them, however long ago that was decided.
+// See docs/decisions/0015-collection-without-locks.md.
 #pragma once
 
 #include "base/clock.hpp"
@@ -16,13 +18,13 @@
 namespace holdfast::repository {
 
 struct Tomb {
-  std::string id;  // 32 hexadecimal digits; not encoded
+  std::string id;  // 32 hexadecimal digits, or 64, the id of its one pack; not encoded
   base::WallTime created;
   /// Keys of the snapshots that the maintainer saw when it found the packs unreferenced, ascending.
   std::vector<std::uint64_t> considered;
   std::vector<base::PackId> packs;
-  /// It names every pack: made when there was no room to say which, or too damaged to tell.
-  bool names_all = false;
+  /// It counts as naming every pack, because nobody can tell what it named.
+  bool damaged = false;
 
   bool has_considered(const base::SnapshotId& snapshot) const;
 };
@@ -36,10 +38,11 @@ std::string tomb_object_name(const std::string& id);
 base::Bytes encode_tomb(const Tomb& tomb);
 Tomb decode_tomb(base::ByteView text);
 
-/// Stores `tomb` under a new id, which it gets. When the store is full, an empty object that names
-/// all packs. Errors: as the store.
+/// Stores `tomb` under a new id, which it gets. Errors: as the store.
 void put_tomb(storage::Backend& backend, const base::RepositoryId& repository,
               const KeyBundle& keys, base::Random& random, Tomb& tomb);
+/// For a store without room: names a pack by the name of an empty object.
+void put_empty_tomb(storage::Backend& backend, const base::PackId& pack);
 /// All tombs; one that goes meanwhile is left out.
 /// Errors: unsupported for one of a newer version; what the store says.
 std::vector<Tomb> list_tombs(storage::Backend& backend, const base::RepositoryId& repository,
@@ -51,7 +54,9 @@ public:
   TombedPacks() = default;
   explicit TombedPacks(const std::vector<Tomb>& tombs);
   bool empty() const { return !all_ && packs_.empty(); }
-  bool contains(const base::PackId& pack) const { return all_ || packs_.contains(pack); }
+  bool contains(const base::PackId& pack) const { return all_ || names(pack); }
+  /// Whether one that is whole names it.
+  bool names(const base::PackId& pack) const { return packs_.contains(pack); }
 
 private:
   bool all_ = false;

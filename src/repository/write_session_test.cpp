@@ -275,7 +275,7 @@ TEST_F(WriteSessionTest, AfterAFailureNothingIsIndexed) {
   }
 }
 
-TEST_F(WriteSessionTest, AStoreThatLosesTheEndOfAPackIsNoticed) {
+TEST_F(WriteSessionTest, APackThatIsGoneAMomentLaterIsNoticed) {
   WriteSession session(*repository, {});
   store_chunks(session, 1, 8000);
   plan = [&](Operation operation, const std::string& name,
@@ -283,7 +283,7 @@ TEST_F(WriteSessionTest, AStoreThatLosesTheEndOfAPackIsNoticed) {
     if (operation == Operation::stat && name.starts_with("packs/")) memory->remove(name);
     return std::nullopt;
   };
-  EXPECT_EQ(kind_thrown([&] { session.finish(); }), ErrorKind::corrupt);
+  EXPECT_EQ(kind_thrown([&] { session.finish(); }), ErrorKind::conflict);
   EXPECT_TRUE(names("index/").empty());
 }
 

@@ -74,7 +74,7 @@ void write_plan(JsonWriter& json, const PrunePlan& plan) {
 void write_report(JsonWriter& json, const PruneReport& report) {
   json.field("packs_deleted", report.packs_deleted).field("bytes_deleted", report.bytes_deleted);
   json.field("packs_repacked", report.packs_repacked).field("bytes_written", report.bytes_written);
-  json.field("packs_marked", report.packs_marked).field("packs_released", report.packs_released);
+  json.field("packs_marked", report.packs_marked).field("packs_kept", report.packs_kept);
   json.field("snapshots_completed", report.snapshots_completed);
   json.field("finished", report.finished());
 }
