@@ -20,6 +20,9 @@ using Placement = FileTask::Placement;
 // window, and the most that the reader holds in memory.
 constexpr std::uint64_t run_bytes_max = 2 * 1024 * 1024;
 constexpr std::size_t run_segments_max = 16;
+// At most this part of what is left of a stretch: the last runs are short, and workers end
+// together.
+constexpr std::size_t run_share = 4;
 
 /// Damage and unreadable sectors are a matter of the files that need them. The rest ends the run.
 bool is_damage(const Error& error) {
@@ -71,10 +74,11 @@ public:
       longest.last = own.first;
     }
     const auto begin = own.first;
+    const auto most = std::clamp((own.last - begin) / run_share, std::size_t{1}, run_segments_max);
     std::uint64_t bytes = 0;
     do {
       bytes += segments_[own.first++].location.stored_size;
-    } while (own.first < own.last && own.first - begin < run_segments_max &&
+    } while (own.first < own.last && own.first - begin < most &&
              segments_[own.first].location.pack == segments_[begin].location.pack &&
              bytes + segments_[own.first].location.stored_size <= run_bytes_max);
     return std::span(segments_).subspan(begin, own.first - begin);
