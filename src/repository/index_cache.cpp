@@ -27,6 +27,8 @@ constexpr std::string_view file_suffix = ".hfi";
 /// Stored bytes of index segments that are decoded together: about 30 MB in memory.
 constexpr std::uint64_t batch_size_max = 8ULL * 1024 * 1024;
 constexpr std::size_t batch_count_max = 1024;
+/// Another process that reads an older listing may remove a file right after it was made.
+constexpr int makings_max = 10;
 /// A prune that writes the index anew takes segments away that were just listed; what they said is
 /// in others by then, which the next listing has. More often than this it is not a prune.
 constexpr int refreshes_max = 4;
@@ -91,6 +93,61 @@ void merge_chunks(const std::vector<IndexCache::File>& files, IndexCacheWriter& 
     cursors[from].next();
     if (!cursors[from].done()) next.push(from);
   }
+}
+
+/// Opens what `make` makes at `path`.
+template <class Work>
+IndexCache::File open_made(const std::string& path, const base::RepositoryId& repository,
+                           const Work& make) {
+  for (int attempt = 1;; ++attempt) {
+    make();
+    try {
+      return IndexCacheFile::open(path, repository);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::not_found || attempt == makings_max) throw;
+    }
+  }
+}
+
+void write_bodies(const std::vector<IndexSegmentBody>& bodies,
+                  const std::vector<IndexedChunk>& chunks, IndexCacheWriter& writer) {
+  for (const auto& chunk : chunks)
+    writer.add(chunk);
+  std::uint32_t packs = 0;
+  for (const auto& body : bodies) {
+    for (auto segment : body.segments) {
+      segment.pack += packs;
+      writer.add(segment);
+    }
+    packs += static_cast<std::uint32_t>(body.packs.size());
+  }
+  for (const auto& body : bodies) {
+    for (const auto& pack : body.packs)
+      writer.add(pack);
+  }
+  writer.commit();
+}
+
+/// All of several files, which are removed.
+void write_merged(const std::vector<IndexCache::File>& files, IndexCacheWriter& writer) {
+  merge_chunks(files, writer);
+  std::uint32_t packs = 0;
+  for (const auto& file : files) {
+    IndexCacheFile::Searcher reader(*file);
+    for (std::uint64_t i = 0; i < file->counts().segments; ++i) {
+      auto segment = reader.segment(i);
+      segment.pack += packs;
+      writer.add(segment);
+    }
+    packs += static_cast<std::uint32_t>(file->counts().packs);
+  }
+  for (const auto& file : files) {
+    for (std::uint64_t i = 0; i < file->counts().packs; ++i)
+      writer.add(file->pack(i));
+  }
+  writer.commit();
+  for (const auto& file : files)
+    remove_file(file->path());
 }
 
 }  // namespace
@@ -276,23 +333,10 @@ IndexCache::File IndexCache::write(std::vector<IndexId> sources,
   });
   base::make_directories(directory_, 0700);
   const auto path = path_for(sources);
-  IndexCacheWriter writer(path, repository_, counts, std::move(sources));
-  for (const auto& chunk : chunks)
-    writer.add(chunk);
-  std::uint32_t packs = 0;
-  for (const auto& body : bodies) {
-    for (auto segment : body.segments) {
-      segment.pack += packs;
-      writer.add(segment);
-    }
-    packs += static_cast<std::uint32_t>(body.packs.size());
-  }
-  for (const auto& body : bodies) {
-    for (const auto& pack : body.packs)
-      writer.add(pack);
-  }
-  writer.commit();
-  return IndexCacheFile::open(path, repository_);
+  return open_made(path, repository_, [&] {
+    IndexCacheWriter writer(path, repository_, counts, sources);
+    write_bodies(bodies, chunks, writer);
+  });
 }
 
 IndexCache::File IndexCache::replace(const IndexCacheFile& damaged) {
@@ -314,26 +358,10 @@ IndexCache::File IndexCache::merge(const std::vector<File>& files) {
     sources.insert(sources.end(), file->sources().begin(), file->sources().end());
   }
   const auto path = path_for(sources);
-  IndexCacheWriter writer(path, repository_, total_of(files), std::move(sources));
-  merge_chunks(files, writer);
-  std::uint32_t packs = 0;
-  for (const auto& file : files) {
-    IndexCacheFile::Searcher reader(*file);
-    for (std::uint64_t i = 0; i < file->counts().segments; ++i) {
-      auto segment = reader.segment(i);
-      segment.pack += packs;
-      writer.add(segment);
-    }
-    packs += static_cast<std::uint32_t>(file->counts().packs);
-  }
-  for (const auto& file : files) {
-    for (std::uint64_t i = 0; i < file->counts().packs; ++i)
-      writer.add(file->pack(i));
-  }
-  writer.commit();
-  for (const auto& file : files)
-    remove_file(file->path());
-  return IndexCacheFile::open(path, repository_);
+  return open_made(path, repository_, [&] {
+    IndexCacheWriter writer(path, repository_, total_of(files), sources);
+    write_merged(files, writer);
+  });
 }
 
 bool IndexCache::compact(std::vector<File>& files, std::size_t files_max) {
