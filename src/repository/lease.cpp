@@ -57,6 +57,16 @@ void note_object(std::map<std::string, SeenLease>& leases, std::string_view name
 }
 
 /// Nothing when the object went meanwhile.
+std::optional<base::Bytes> get_if_there(const LeaseStore& store, const std::string& name) {
+  try {
+    return storage::get(store.backend, name, lease_end_size_max);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found) throw;
+    return std::nullopt;
+  }
+}
+
+/// Nothing when the object went meanwhile.
 std::optional<LeaseTerms> read_terms(const LeaseStore& store, const std::string& name) {
   try {
     const auto object = storage::get(store.backend, name, lease_size_max);
@@ -153,13 +163,15 @@ void Lease::commit(const base::SnapshotId& snapshot, base::ByteView record) {
                                              encode_lease_end({snapshot, base::copy_of(record)}),
                                              store_.repository, store_.keys, store_.random);
   const std::lock_guard lock(mutex_);
-  if (storage::put(store_.backend, name, object) == PutOutcome::already_there &&
-      storage::get(store_.backend, name, lease_end_size_max) != object) {
-    throw_lost();
+  bool cleared = false;
+  if (storage::put(store_.backend, name, object) == PutOutcome::already_there) {
+    const auto there = get_if_there(store_, name);
+    if (there && *there != object) throw_lost();
+    cleared = !there;  // by whoever created it, or took ours for a snapshot that counts
   }
   // Without a start somebody cleared the lease away: after a revocation, and what was just created
   // means nothing; or because it had read this very end and stored the snapshot for us.
-  if (store_.backend.stat(object_name(id_, start_suffix))) return;
+  if (!cleared && store_.backend.stat(object_name(id_, start_suffix))) return;
   if (store_.backend.stat("snapshots/" + snapshot.hex())) return;
   static_cast<void>(store_.backend.remove(name));
   throw_lost();

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "collection_testing.hpp"
+#include "kept_lease.hpp"
 #include "lease.hpp"
 #include "repository/check.hpp"
 #include "tomb.hpp"
@@ -177,6 +178,29 @@ TEST_F(PruneTest, LeaseLostWhileAsleep) {
   EXPECT_EQ(kind_of_failure([&] { commit(*running); }), ErrorKind::conflict);
   expect_all_restore();
   EXPECT_THAT(repository->snapshots().list(), IsEmpty());
+}
+
+// The maintainer that takes the lease away is done before the holder has looked who was first.
+TEST_F(PruneTest, ALeaseThatIsClearedAwayInTheMiddleOfACommit) {
+  const auto other = reopen();
+  const auto maintainer = behind();
+  auto running = begin(*other, "b");
+  store(*running, files({1, 2}));
+  const auto leases = lease_store_of(*maintainer);
+  const auto seen = list_leases(leases).at(0);
+  plan = [&](storage::Operation operation, const std::string& name, std::uint64_t) {
+    if (operation == storage::Operation::commit && name.ends_with(".end")) {
+      EXPECT_TRUE(revoke_lease(leases, seen));
+    }
+    if (operation == storage::Operation::read && name.ends_with(".end")) {
+      remove_lease(leases, seen);
+    }
+    return std::optional<storage::Fault>();
+  };
+  EXPECT_EQ(kind_of_failure([&] { commit(*running); }), ErrorKind::conflict);
+  plan = nullptr;
+  EXPECT_THAT(repository->snapshots().list(), IsEmpty());
+  EXPECT_THAT(names("leases/"), IsEmpty());
 }
 
 TEST_F(PruneTest, ASleeperWhoseLeaseNobodyWantedCommits) {
