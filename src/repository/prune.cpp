@@ -190,6 +190,8 @@ PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const Pru
                         base::ProgressObserver& progress, std::stop_token stopping) {
   repository.snapshots().expect_none_lost();
   PruneReport report;
+  // First of all, because on a full disk it may be what makes room.
+  static_cast<void>(repository.backend().remove_leftovers());
   PruneExecution execution(repository, options, progress, report, stopping);
   {
     // Looked at again: between plan and deed a person may have thought for an hour.

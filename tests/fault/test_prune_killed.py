@@ -15,7 +15,7 @@ import unittest
 
 from clocks import clock_at
 from every_kind import Site
-from faults import LEFTOVERS_MAX, Expectation, Place, count_calls, each, kill_at, sample, say, seed
+from faults import Expectation, Place, count_calls, each, kill_at, sample, say, seed
 from program import DONE
 from test_killed import CALLS, KILLED
 from trees import describe
@@ -104,7 +104,7 @@ class PruneKilled(unittest.TestCase):
 
     def left_behind(self, place):
         found = []
-        if len(place.leftovers()) > LEFTOVERS_MAX:
+        if place.leftovers():
             found.append(f"left over: {place.leftovers()}")
         for folder in ("leases", "tombs"):
             names = os.listdir(os.path.join(place.repository, folder))
