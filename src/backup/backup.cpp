@@ -64,15 +64,20 @@ private:
     if (cache_.in_use_elsewhere())
       progress_.on_warning("another backup of site '" + request_.site +
                            "' is running on this machine: every file is read again");
-    const auto known = cache_.snapshot();
-    if (known && repository_.snapshots().exists(*known)) {
-      parent_ = known;
-      if (request_.kind != repository::SnapshotKind::full)
-        expected_ = repository_.snapshots().load(*known).statistics;
-    } else {
-      cache_.disregard();
-    }
+    if (const auto known = cache_.snapshot()) take_as_parent(*known);
+    if (!parent_) cache_.disregard();
     if (session_) session_->builds_on(parent_);
+  }
+
+  /// Unless it was forgotten, which may happen at this very moment.
+  void take_as_parent(const base::SnapshotId& known) {
+    try {
+      const auto statistics = repository_.snapshots().load(known).statistics;
+      parent_ = known;
+      if (request_.kind != repository::SnapshotKind::full) expected_ = statistics;
+    } catch (const base::Error& error) {
+      if (error.kind() != base::ErrorKind::not_found) throw;
+    }
   }
 
   void adopt_interrupted() {
