@@ -38,7 +38,11 @@ FileReader::FileReader(repository::Node node, repository::Repository& repository
 }
 
 void FileReader::lay_out_chunks() {
-  const auto locations = repository_.index().find_all(node_.chunks);
+  auto locations = repository_.index().find_all(node_.chunks);
+  const auto is_missing = [](const auto& location) { return !location.has_value(); };
+  if (std::ranges::any_of(locations, is_missing) && repository_.find_unindexed_packs()) {
+    locations = repository_.index().find_all(node_.chunks);
+  }
   std::uint64_t at = 0;
   auto hole = node_.entry.holes.begin();
   const auto holes_end = node_.entry.holes.end();
@@ -53,7 +57,8 @@ void FileReader::lay_out_chunks() {
     if (!locations[i]) {
       throw Error(ErrorKind::not_found,
                   fmt::format("chunk {} is in no index segment", node_.chunks[i].hex()))
-          .set_hint("run: holdfast check");
+          .set_hint(
+              "holdfast repair index finds what the index lost; holdfast check says what is gone");
     }
     for (std::uint64_t used = 0; used < locations[i]->length;) {
       const auto limit = hole == holes_end ? node_.entry.size : hole->offset;

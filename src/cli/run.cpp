@@ -107,7 +107,9 @@ int run(const std::vector<std::string>& arguments, Services& services,
   Console console(console_options, command.name());
   const int exit_code = report_failures(console, &command, [&] {
     Session session(services, environment, options, console, stopping);
-    return command.run(session);
+    const int result = command.run(session);
+    session.warn_of_lost_index();
+    return result;
   });
   return finish(console, exit_code);
 }

@@ -9,6 +9,7 @@
 #include "config/nearest.hpp"
 #include "crypto/keys.hpp"
 #include "key_files.hpp"
+#include "text.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -253,6 +254,20 @@ repository::Repository& Session::repository() {
   repository_ = std::move(opened);
   look_for_tampering();
   return *repository_;
+}
+
+repository::Repository& Session::repository_to_read() {
+  auto& opened = repository();
+  opened.read_unindexed_packs(true);
+  return opened;
+}
+
+void Session::warn_of_lost_index() {
+  const auto found = repository_ ? repository_->unindexed_packs_found() : 0;
+  if (found == 0) return;
+  console_.warn(fmt::format(
+      "{} in no index segment and read without it; mend that with: holdfast repair index",
+      counted(found, "pack is", "packs are")));
 }
 
 void Session::look_for_tampering() {

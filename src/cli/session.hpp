@@ -67,6 +67,10 @@ public:
   /// warning, and the run is partial; with --trust-head the loss is accepted instead. Errors:
   /// corrupt when the key file is for another owner's repositories.
   repository::Repository& repository();
+  /// For commands that only read: what the index lost is read from the packs all the same.
+  repository::Repository& repository_to_read();
+  /// At the end of a command: warns when the index had lost something.
+  void warn_of_lost_index();
 
   /// All that can be read, oldest first; a record that cannot be is a warning, and the run is
   /// partial.

@@ -50,18 +50,32 @@ HeldChunk ChunkReader::hold(const base::ChunkId& id) {
   try {
     return hold_indexed(id);
   } catch (const Error& error) {
-    // Once: where things are lost, every chunk of them would cost a listing.
-    if (error.kind() != ErrorKind::not_found || reloaded_.exchange(true)) throw;
+    if (error.kind() != ErrorKind::not_found || !look_again()) throw;
   }
-  repository_.index().refresh();
+  try {
+    return hold_indexed(id);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::not_found || !repository_.find_unindexed_packs()) throw;
+  }
   return hold_indexed(id);
+}
+
+/// Once: where things are lost, every chunk of them would cost a listing.
+bool ChunkReader::look_again() {
+  // A refresh would drop what was found in packs alone.
+  if (!reloaded_.exchange(true) && repository_.unindexed_packs_found() == 0) {
+    repository_.index().refresh();
+    return true;
+  }
+  return repository_.find_unindexed_packs();
 }
 
 HeldChunk ChunkReader::hold_indexed(const base::ChunkId& id) {
   const auto location = repository_.index().find(id);
   if (!location) {
     throw Error(ErrorKind::not_found, fmt::format("chunk {} is in no index segment", id.hex()))
-        .set_hint("run: holdfast check");
+        .set_hint(
+            "holdfast repair index finds what the index lost; holdfast check says what is gone");
   }
   try {
     return hold_at(id, *location);

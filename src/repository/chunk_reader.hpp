@@ -39,7 +39,8 @@ public:
 
   base::Bytes load(const base::ChunkId& id) override;
   /// As load, without a copy. When the pack is gone or damaged, the chunk is taken from another
-  /// place that the index knows; when a prune moved it meanwhile, from where a new index says.
+  /// place that the index knows; when a prune moved it meanwhile, from where a new index says; when
+  /// the index lost it, from the packs, if Repository::read_unindexed_packs says so.
   /// Errors: not_found, corrupt: of the first place.
   HeldChunk hold(const base::ChunkId& id);
   /// The chunk from any place but `lost`; nothing when no other has it.
@@ -48,6 +49,7 @@ public:
 private:
   HeldChunk hold_indexed(const base::ChunkId& id);
   HeldChunk hold_at(const base::ChunkId& id, const ChunkLocation& location);
+  bool look_again();
 
   struct Segment;
   using Opening = std::shared_future<std::shared_ptr<Segment>>;

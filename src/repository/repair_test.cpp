@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "index_segment.hpp"
+#include "repository/chunk_reader.hpp"
 #include "repository_testing.hpp"
 
 #include <gtest/gtest.h>
@@ -64,8 +65,9 @@ protected:
     base::NoProgress progress;
     return check(*reopen(), {.read_data = true, .threads = 2}, progress, {}).clean();
   }
-  std::size_t chunks_that_load() {
+  std::size_t chunks_that_load(bool without_index = false) {
     const auto opened = reopen();
+    opened->read_unindexed_packs(without_index);
     std::size_t loaded = 0;
     for (std::size_t i = 0; i < ids.size(); ++i) {
       try {
@@ -207,6 +209,30 @@ TEST_F(RepairTest, EveryObjectThatGoesIsMendedOrNamed) {
   }
 }
 
+TEST_F(RepairTest, WhatTheIndexLostIsReadFromPacksAndNeverBuiltUpon) {
+  for (const auto& name : names("index/"))
+    memory->remove(name);
+  const auto pack = packs()[0];
+  destroy(pack, 0, 100);                                    // its header
+  destroy(packs()[1], object(packs()[1]).size() - 40, 40);  // its trailer
+  const auto opened = reopen();
+  EXPECT_THROW(static_cast<void>(opened->chunks().load(ids[0])), base::Error);
+  opened->read_unindexed_packs(true);
+  for (std::size_t i = 0; i < ids.size(); ++i)
+    EXPECT_EQ(opened->chunks().load(ids[i]), contents[i]);
+  EXPECT_EQ(opened->unindexed_packs_found(), packs().size());
+  EXPECT_THROW(static_cast<void>(opened->chunks().load(base::ChunkId{})), base::Error);
+  {
+    WriteSession session(*opened, small_packs());
+    for (const auto& id : ids)
+      EXPECT_FALSE(session.contains(id));
+    EXPECT_THROW(static_cast<void>(ChunkReader(*opened).load(ids[0])), base::Error);
+    EXPECT_FALSE(session.contains(ids[0]));
+  }
+  // Another process takes nothing of it for the index.
+  EXPECT_EQ(reopen()->index().chunk_count(), 0U);
+}
+
 TEST_F(RepairTest, TheIndexIsRebuiltFromThePacks) {
   for (const bool gone : {true, false}) {
     for (const auto& name : names("index/")) {
@@ -219,6 +245,7 @@ TEST_F(RepairTest, TheIndexIsRebuiltFromThePacks) {
     // A damaged segment may still be in this machine's cache.
     if (gone) {
       ASSERT_EQ(chunks_that_load(), 0U);
+      ASSERT_EQ(chunks_that_load(true), ids.size());
     }
     // One that lost its directory, beyond what parity mends, is rebuilt from its segments.
     const auto pack = packs()[0];

@@ -7,12 +7,14 @@
 #include "chunk_reader.hpp"
 #include "epochs.hpp"
 #include "slot_names.hpp"
+#include "unindexed_packs.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 namespace holdfast::repository {
 
@@ -30,6 +32,9 @@ struct Repository::State {
   std::mutex later_mutex{};               // guards later_keys
   std::optional<KeyBundle> later_keys{};  // with epochs that began since this was opened
   std::once_flag index_refreshed{};
+  std::mutex unindexed_mutex{};  // guards the two below; held while the packs are read
+  bool unindexed_wanted = false;
+  std::size_t unindexed_found = 0;
   std::mutex chunk_reader_mutex{};  // guards the making of chunk_reader
   std::optional<ChunkReader> chunk_reader{};
 
@@ -300,6 +305,23 @@ Index& Repository::fresh_index() {
   });
   if (!fresh) state_->index.refresh();
   return state_->index;
+}
+
+void Repository::read_unindexed_packs(bool wanted) {
+  const std::lock_guard lock(state_->unindexed_mutex);
+  state_->unindexed_wanted = wanted;
+}
+
+bool Repository::find_unindexed_packs() {
+  const std::lock_guard lock(state_->unindexed_mutex);  // others wait for what this one finds
+  if (!std::exchange(state_->unindexed_wanted, false)) return state_->unindexed_found != 0;
+  state_->unindexed_found += add_unindexed_packs(*this, index());
+  return state_->unindexed_found != 0;
+}
+
+std::size_t Repository::unindexed_packs_found() const {
+  const std::lock_guard lock(state_->unindexed_mutex);
+  return state_->unindexed_found;
 }
 
 ChunkSource& Repository::chunks() {

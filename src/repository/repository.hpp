@@ -77,6 +77,15 @@ public:
   Index& index();
   /// As index(), refreshed at every call. Pack numbers given out before become invalid.
   Index& fresh_index();
+  /// Whether what the index lost is looked for in packs that no index segment names. Off at first,
+  /// and off again when a WriteSession begins: what is in such packs may go at any time, so nothing
+  /// may be built on it. Nothing else may run.
+  void read_unindexed_packs(bool wanted);
+  /// For readers that miss a chunk: adds those packs to the index, once. True when there were some:
+  /// then another look is worth it.
+  bool find_unindexed_packs();
+  /// How many packs that found.
+  std::size_t unindexed_packs_found() const;
   SnapshotStore& snapshots();
   /// A reader of single chunks with a small cache of decoded segments; for trees and `cat`. Any
   /// thread (one at a time inside). Errors: access_denied for a role that does not read contents.

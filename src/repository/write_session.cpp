@@ -82,6 +82,7 @@ struct WriteSession::State {
               [this](std::exception_ptr lost) { remember(std::move(lost)); }),
         relied(to),
         reach(to.backend(), to.id(), to.keys(), to.environment().random) {
+    to.read_unindexed_packs(false);
     to.fresh_index();
   }
 

@@ -168,6 +168,7 @@ RestoreReport run_restore(repository::Repository& repository, const repository::
   // Before the index is read: what that says stays until the restore is done.
   const repository::ReaderLease lease(repository, "restore");
   repository.fresh_index();
+  repository.read_unindexed_packs(true);
   for (const auto& path : request.paths)
     browse::look_up(snapshot, path, repository.chunks());
   const bool whole = request.paths.empty();

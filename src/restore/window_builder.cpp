@@ -111,7 +111,11 @@ void Planner::locate() {
   ids.reserve(window_->pieces.size());
   for (const Piece& piece : window_->pieces)
     ids.push_back(piece.id);
-  const auto found = context_.repository.index().find_all(ids);
+  auto found = context_.repository.index().find_all(ids);
+  const auto is_missing = [](const auto& location) { return !location.has_value(); };
+  if (std::ranges::any_of(found, is_missing) && context_.repository.find_unindexed_packs()) {
+    found = context_.repository.index().find_all(ids);
+  }
   for (std::size_t i = 0; i < ids.size(); ++i) {
     Piece& piece = window_->pieces[i];
     if (found[i]) {

@@ -3,7 +3,7 @@
 import os
 import shutil
 
-from program import CONFLICT, NOT_FOUND, USAGE, ProgramTest
+from program import CONFLICT, CORRUPT, NOT_FOUND, USAGE, ProgramTest
 
 
 class Restore(ProgramTest):
@@ -99,3 +99,43 @@ class Restore(ProgramTest):
         self.run_program("restore", "latest", "--in-place", "--yes", expect=USAGE)
         self.run_program("restore", "latest", "--to", self.out)
         self.assertEqual(self.read("out/stdin"), b"x")
+
+
+class WithoutIndex(ProgramTest):
+    """A repository that lost its index, seen by a machine that never saw it before."""
+
+    def setUp(self):
+        super().setUp()
+        self.init()
+        self.first = self.backup(self.source)["snapshot"]["id"]
+        self.write("source/later", os.urandom(300_000))
+        self.backup(self.source)
+        shutil.rmtree(self.path("repository/index"))
+
+    def run_elsewhere(self, *arguments, **options):
+        shutil.rmtree(self.path("cache"))
+        return self.run_program(*arguments, **options)
+
+    def test_commands_that_read_do_and_say_what_to_do(self):
+        result = self.run_elsewhere("restore", "latest", "--to", self.path("out"))
+        self.assertIn("holdfast repair index", result.err)
+        for name in ("later", "folder/data.bin"):
+            self.assertEqual(self.read("out" + self.source + "/" + name),
+                             self.read("source/" + name))
+        self.assertIn("later", self.run_elsewhere("ls", "latest:" + self.source).text)
+        self.assertEqual(self.run_elsewhere("cat", "latest:" + self.path("source/later")).out,
+                         self.read("source/later"))
+        self.assertIn("later", self.run_elsewhere("diff", self.first, "latest").text)
+        self.assertIn("later", self.run_elsewhere("find", "later").text)
+        self.run_elsewhere("export", "latest", "-o", self.path("out.tar"))
+
+    def test_a_backup_builds_on_nothing_that_is_not_indexed(self):
+        self.run_elsewhere("backup", self.source)
+        self.run_elsewhere("restore", "latest", "--to", self.path("out"))
+        self.run_program("repair", "index", "--yes")
+        self.run_elsewhere("check", "--read-data")
+        result = self.run_elsewhere("restore", self.first, "--to", self.path("first"))
+        self.assertNotIn("repair", result.err)
+
+    def test_check_names_the_next_step(self):
+        self.assertIn("holdfast repair", self.run_elsewhere("check", expect=CORRUPT).text)

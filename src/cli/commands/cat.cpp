@@ -41,7 +41,7 @@ public:
     }
     const auto& snapshot = session.snapshot(name);
     const browse::SnapshotView view(snapshot);
-    auto& chunks = session.repository().chunks();
+    auto& chunks = session.repository_to_read().chunks();
     const auto place = browse::locate(view, path, chunks);
     const auto& entry = place.node.entry;
     if (entry.kind != sources::EntryKind::file) {

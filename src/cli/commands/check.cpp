@@ -130,10 +130,12 @@ private:
       console.line(fmt::format("{} left by interrupted runs: harmless",
                                counted(report.unused_packs, "pack", "packs")));
     }
-    console.line(
-        report.clean()
-            ? console.green("no problems were found")
-            : console.red(counted(report.problems.size(), "problem", "problems") + " found"));
+    if (report.clean()) {
+      console.line(console.green("no problems were found"));
+      return;
+    }
+    console.line(console.red(counted(report.problems.size(), "problem", "problems") + " found"));
+    console.line("what can be done about damage: holdfast repair --dry-run");
   }
 
   bool read_data_ = false;

@@ -82,7 +82,7 @@ private:
   static std::vector<Row> compare(Session& session, const repository::Snapshot& first,
                                   const std::string& first_path, const repository::Snapshot& second,
                                   const std::string& second_path) {
-    repository::ChunkReader chunks(session.repository(), browse::kept_tree_bytes);
+    repository::ChunkReader chunks(session.repository_to_read(), browse::kept_tree_bytes);
     const browse::SnapshotView before(first);
     const browse::SnapshotView after(second);
     const auto part = [](const std::string& path) { return path.empty() ? "/" : path; };

@@ -80,7 +80,7 @@ public:
     if (recipients_.any()) command = sealing_command(recipients_);
     const auto [name, sub] = browse::split_target(target_);
     const auto& snapshot = session.snapshot(name);
-    session.repository().index();  // before anything is written
+    session.repository_to_read().index();  // before anything is written
 
     std::optional<base::DurableFile> file;
     if (!to_pipe) file.emplace(path(session), 0600);

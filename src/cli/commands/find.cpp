@@ -59,7 +59,7 @@ public:
     }
     if (newer_) from_ = base::parse_time(*newer_);
     if (older_) until_ = base::parse_time(*older_);
-    repository::ChunkReader chunks(session.repository(), browse::kept_tree_bytes);
+    repository::ChunkReader chunks(session.repository_to_read(), browse::kept_tree_bytes);
     browse::Finder finder(chunks, [this](const std::string& path, const sources::Entry& entry) {
       return is_wanted(path, entry);
     });

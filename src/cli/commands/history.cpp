@@ -40,8 +40,9 @@ public:
     auto& json = console.json();
     json.raw_field("path", path).key("versions").begin_array();
     bool seen = false;
+    auto& chunks = session.repository_to_read().chunks();
     for (const auto& [site, snapshots] : chosen(session)) {
-      const auto versions = browse::history_of(path, snapshots, session.repository().chunks());
+      const auto versions = browse::history_of(path, snapshots, chunks);
       if (versions.empty()) continue;
       seen = true;
       console.line(console.bold(base::printable(site)) + "  " + base::printable(path));

@@ -35,7 +35,7 @@ public:
     auto& json = session.console().json();
     json.field("snapshot", std::string_view(snapshot.id.hex())).key("entries").begin_array();
     const browse::SnapshotView view(snapshot);
-    auto& chunks = session.repository().chunks();
+    auto& chunks = session.repository_to_read().chunks();
     if (sub.empty() && !recursive_) {
       for (const auto& item : snapshot.items)
         print(session, item.path, item.root.entry);

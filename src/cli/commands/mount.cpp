@@ -46,7 +46,7 @@ public:
   }
 
   int run(Session& session) override {
-    session.repository().keys().require(repository::Ability::read_content);
+    session.repository_to_read().keys().require(repository::Ability::read_content);
     mount::MountRequest request;
     request.directory = absolute_path(directory_, session.environment().working_directory);
     request.snapshots = chosen(session);
