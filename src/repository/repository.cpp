@@ -117,9 +117,11 @@ private:
                     fmt::format("the {} opens no key slot of {}{}", what, backend_.describe(),
                                 damage_ ? ", and one of them is damaged" : ""));
     return error.set_hint(
-        damage_
-            ? fmt::format("check the {}; the damage: {}", what, damage_->what())
-            : fmt::format("check the {}, its file, and that this is the right repository", what));
+        damage_ ? fmt::format("check the {}; the damage: {}", what, damage_->what())
+                : fmt::format(
+                      "check the {}, its file, and that this is the right repository; a key slot "
+                      "that was lost is on its recovery sheet",
+                      what));
   }
 
   storage::Backend& backend_;
