@@ -195,6 +195,8 @@ void sync_directory(const std::string& path) {
 }
 
 void make_directories(const std::string& path, mode_t mode) {
+  struct stat all{};
+  if (::stat(path.c_str(), &all) == 0 && S_ISDIR(all.st_mode)) return;
   for (std::size_t end = path.find_first_not_of('/'); end < path.size();) {
     end = std::min(path.find('/', end), path.size());
     const auto directory = path.substr(0, end);

@@ -103,8 +103,8 @@ TEST_F(PruneTest, ARunThatBeginsAfterTheTombStoresAgain) {
 
 // PSA-2025-00019-1 of another product: marking had passed a group, a snapshot that used chunks of
 // its parent came, and the parent was forgotten before its group was reached.
-// At every call that the prune makes.
-TEST_F(PruneTest, GcNewSnapshotThenPruneParentDuringMark) {
+// Here at every call that the prune makes.
+TEST_F(PruneTest, gc_new_snapshot_then_prune_parent_during_mark) {
   for (std::uint64_t when = 1; when < 400; ++when) {
     CollectionRepository fresh;
     const auto old = fresh.back_up(*fresh.repository, "a", files({9}));
@@ -164,8 +164,98 @@ TEST_F(PruneTest, AChainOfRunsOnWhatATombNames) {
   FAIL() << "the prune never came to its end";
 }
 
+// And with a run that takes over from the parent, and is committed before the leases are looked at
+// again: only the second look at the snapshots shows that it was there.
+TEST_F(PruneTest, ARunThatBeginsAndEndsWithinAPass) {
+  for (const std::uint64_t length : {2U, 6U, 12U}) {
+    for (std::uint64_t when = 1;; ++when) {
+      ASSERT_LT(when, 400U) << "the prune never came to its end";
+      CollectionRepository fresh;
+      const auto old = fresh.back_up(*fresh.repository, "a", files({1, 2}));
+      const auto one = fresh.behind();
+      auto early = fresh.begin(*one, "b");
+      fresh.forget(*fresh.repository, old);
+      EXPECT_FALSE(fresh.prune(*fresh.repository).finished());
+      const auto parent = fresh.finish(*early, files({1, 2}));
+      std::uint64_t calls = 0;
+      const auto other = fresh.behind();
+      std::unique_ptr<RunningBackup> late;
+      fresh.plan = [&](storage::Operation, const std::string&, std::uint64_t) {
+        if (++calls == when) {
+          late = fresh.begin(*other, "c");
+          late->session->builds_on(parent);
+          late->snapshot.items = other->snapshots().load(parent).items;
+          late->content = files({1, 2});
+          fresh.forget(*other, parent);
+        } else if (calls == when + length) {
+          late->session->finish();
+          fresh.commit(*late);
+          late.reset();
+        }
+        return std::nullopt;
+      };
+      fresh.prune(*fresh.repository);
+      fresh.plan = nullptr;
+      if (late) {
+        late->session->finish();
+        fresh.commit(*late);
+      }
+      fresh.expect_all_restore();
+      if (calls < when) break;
+    }
+  }
+}
+
+// Two prunes that both found a copy of a chunk in a tomb of the other keep it all the same.
+TEST_F(PruneTest, WhatIsInSeveralTombsStaysUntilItWasMoved) {
+  const auto first = back_up(*repository, "a", files({1, 2}));
+  const auto other = reopen();
+  auto early = begin(*other, "b");
+  forget(*repository, first);
+  EXPECT_FALSE(prune(*repository).finished());
+  // It stores again what is in a tomb, is forgotten, and is put into another tomb.
+  const auto second = back_up(*reopen(), "c", files({1, 2}));
+  forget(*repository, second);
+  EXPECT_FALSE(prune(*repository).finished());
+  EXPECT_THAT(names("tombs/"), SizeIs(2));
+  finish(*early, files({1, 2}));
+  // A pass alone deletes none of the copies, though nobody is under way.
+  const auto before = names("packs/");
+  auto chosen = options();
+  PrunePlan nothing;
+  EXPECT_FALSE(apply_prune(*repository, nothing, chosen, progress, {}).finished());
+  EXPECT_EQ(names("packs/"), before);
+  expect_all_restore();
+  EXPECT_TRUE(prune(*repository).finished());
+  EXPECT_THAT(names("tombs/"), IsEmpty());
+  expect_all_restore();
+}
+
+// kopia #1949, #4769: BLOB not found after maintenance. A prune slept between reading an index
+// segment and storing its successor, which names a pack that another prune moved meanwhile.
+TEST_F(PruneTest, BlobNotFoundAfterMaintenance) {
+  const auto first = back_up(*repository, "a", files({1, 2, 3, 4, 5, 6, 7, 8}));
+  back_up(*repository, "a", files({1}));
+  std::vector<std::pair<std::string, base::Bytes>> old_index;
+  for (const auto& name : names("index/"))
+    old_index.emplace_back(name, object(name));
+  forget(*repository, first);
+  EXPECT_GT(prune(*repository).packs_repacked, 0U);
+  // What the sleeper stores: the names of packs that are gone, beside the new ones.
+  for (const auto& [name, bytes] : old_index)
+    static_cast<void>(storage::put(*memory, name, bytes));
+  expect_all_restore();
+  EXPECT_GT(plan_prune(*repository, options(), progress, {}).stale_packs, 0U);
+  back_up(*reopen(), "b", files({1, 2}));
+  expect_all_restore();
+  EXPECT_TRUE(prune(*repository).finished());
+  EXPECT_TRUE(plan_prune(*repository, options(), progress, {}).empty());
+  expect_all_restore();
+}
+
 // A laptop sleeps in the middle of a backup; its lease expires, a prune gives up on it, and the
 // backup goes on.
+// restic #3126, #2452, #3984.
 TEST_F(PruneTest, LeaseLostWhileAsleep) {
   const auto first = back_up(*repository, "a", files({1, 2}));
   const auto other = reopen();

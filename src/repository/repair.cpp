@@ -6,6 +6,7 @@
 #include "check_index.hpp"
 #include "index_rewrite.hpp"
 #include "index_segment.hpp"
+#include "kept_lease.hpp"
 #include "ledger_object.hpp"
 #include "open_pack.hpp"
 #include "pack_salvage.hpp"
@@ -288,7 +289,8 @@ public:
       : repository_(repository),
         options_(options),
         progress_(progress),
-        stopping_(std::move(stopping)) {}
+        stopping_(std::move(stopping)),
+        lease_(repository, {.purpose = "repair"}, Renewal::by_thread, nullptr) {}
 
   std::vector<RepairStep> run(std::vector<RepairStep> steps) {
     // What others are found by comes first, and an index segment goes last of these.
@@ -299,6 +301,7 @@ public:
     index_packs(steps);
     for (std::size_t i = 0; i < steps.size(); ++i) {
       base::check_cancelled(stopping_);
+      lease_->renew_if_due();
       base::Progress now;
       now.phase = "repair";
       now.items_done = i;
@@ -396,6 +399,7 @@ private:
     auto left = directory;
     left.segments.clear();
     const auto fresh = copy_segments(directory, step, left);
+    lease_->renew_if_due();
     if (fresh) put_index({&*fresh, 1});
     drop_from_index(repository_, {id}, [] {}, stopping_);
     if (!left.segments.empty() && !options_.give_up_lost) put_index({&left, 1});
@@ -454,6 +458,9 @@ private:
   const RepairOptions& options_;
   base::ProgressObserver& progress_;
   const std::stop_token stopping_;
+  /// A record is away for a moment before it is put back, and a new pack seems to be a copy of the
+  /// damaged one until the index forgets that: meanwhile nobody deletes anything.
+  KeptLease lease_;
   std::size_t lost_directories_ = 0;
 };
 
@@ -462,6 +469,7 @@ private:
 std::vector<RepairStep> apply_repair(Repository& repository, const RepairPlan& plan,
                                      const RepairOptions& options, base::ProgressObserver& progress,
                                      std::stop_token stopping) {
+  if (plan.empty()) return {};
   const auto chosen = with_threads(options);
   return Executor(repository, chosen, progress, std::move(stopping)).run(plan.steps);
 }

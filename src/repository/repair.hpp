@@ -64,8 +64,8 @@ RepairPlan plan_repair(Repository& repository, const RepairOptions& options,
 /// Does what `plan` says and returns its steps with their outcomes. What can be read of a damaged
 /// pack is written anew as a new pack, read back and indexed; only then does the index forget the
 /// damaged one, whose object stays until a prune finds that no snapshot needs it. May be killed at
-/// any point and repeated, beside any number of other runs.
-/// Errors: as the store; Cancelled.
+/// any point and repeated, beside any number of other runs; prunes wait for its lease.
+/// Errors: as the store; conflict when its lease was taken away; Cancelled.
 std::vector<RepairStep> apply_repair(Repository& repository, const RepairPlan& plan,
                                      const RepairOptions& options, base::ProgressObserver& progress,
                                      std::stop_token stopping);

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "index_segment.hpp"
 #include "repository/chunk_reader.hpp"
+#include "repository/prune.hpp"
 #include "repository_testing.hpp"
 
 #include <gtest/gtest.h>
@@ -291,6 +292,27 @@ TEST_F(RepairTest, ItMayBeCutOffAtEveryCallOfTheStoreAndGoesOn) {
     ASSERT_EQ(chunks_that_load(), ids.size()) << last;
     if (!cut) break;
   }
+}
+
+TEST_F(RepairTest, APruneWaitsForIt) {
+  destroy(packs()[0], 100'000, 30'000);
+  const auto opened = reopen();
+  base::NoProgress progress;
+  const auto found = plan_repair(*opened, {}, progress, {});
+  std::vector<std::string> waiting;
+  const auto pruning =
+      Repository::open(*memory, passphrase, {clock, random, cache.path() + "/pruning"});
+  plan = [&](storage::Operation operation, const std::string& name, std::uint64_t) {
+    if (operation == storage::Operation::create && name.starts_with("packs/") && waiting.empty()) {
+      waiting = plan_prune(*pruning, {}, progress, {}).waiting;
+    }
+    return std::nullopt;
+  };
+  apply_repair(*opened, found, {}, progress, {});
+  plan = nullptr;
+  ASSERT_EQ(waiting.size(), 1U);
+  EXPECT_TRUE(waiting[0].starts_with("a repair since")) << waiting[0];
+  EXPECT_TRUE(names("leases/").empty());
 }
 
 }  // namespace

@@ -11,8 +11,21 @@
 
 namespace holdfast::repository {
 
+namespace {
+
+base::Secret id_key_of(const RecordKind& kind, const base::RepositoryId& repository,
+                       const KeyBundle& keys) {
+  return crypto::hkdf(keys.metadata_key.view(), repository.view(), kind.id_label,
+                      sizeof(crypto::Blake3Key));
+}
+
+}  // namespace
+
 RecordSealer::RecordSealer(const base::RepositoryId& repository, const KeyBundle& keys)
-    : repository_(repository), keys_(keys) {}
+    : repository_(repository),
+      keys_(keys),
+      snapshot_id_key_(id_key_of(snapshot_record, repository, keys)),
+      deletion_id_key_(id_key_of(deletion_record, repository, keys)) {}
 
 crypto::PublicKey RecordSealer::writer() const {
   return crypto::signing_key_pair_of(keys_.signing_seed.view()).public_key;
@@ -24,9 +37,8 @@ std::optional<Certificate> RecordSealer::certificate() const {
 }
 
 base::Hash RecordSealer::id_of(const RecordKind& kind, base::ByteView signed_record) const {
+  const auto& derived = &kind == &deletion_record ? deletion_id_key_ : snapshot_id_key_;
   crypto::Blake3Key key;
-  const auto derived =
-      crypto::hkdf(keys_.metadata_key.view(), repository_.view(), kind.id_label, key.size());
   std::ranges::copy(derived.view(), key.begin());
   return crypto::blake3_keyed(key, signed_record);
 }

@@ -70,6 +70,8 @@ private:
 
   const base::RepositoryId repository_;
   const KeyBundle& keys_;
+  base::Secret snapshot_id_key_;
+  base::Secret deletion_id_key_;
 };
 
 }  // namespace holdfast::repository

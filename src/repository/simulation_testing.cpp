@@ -14,6 +14,7 @@ namespace {
 constexpr std::int64_t start_seconds = 1'700'000'000;
 /// Longer than any lease of the simulation.
 constexpr std::uint64_t sleep_seconds_max = 3000;
+constexpr unsigned sleepier_before_changes = 4;
 
 }  // namespace
 
@@ -50,7 +51,7 @@ public:
     return std::make_unique<Writer>(*this, name);
   }
   storage::PutOutcome put(const std::string& name, base::Bytes bytes) {
-    process_.before_call(name);
+    process_.before_call(name, SimulatedProcess::Call::changes);
     const auto found = world_.objects_.find(name);
     if (found != world_.objects_.end() && !found->second.removed) {
       return storage::PutOutcome::already_there;
@@ -88,7 +89,7 @@ public:
       visit(object);
   }
   storage::RemoveOutcome remove(const std::string& name) override {
-    process_.before_call(name);
+    process_.before_call(name, SimulatedProcess::Call::changes);
     const auto found = world_.objects_.find(name);
     if (found == world_.objects_.end() || found->second.removed) {
       return storage::RemoveOutcome::was_absent;
@@ -139,11 +140,13 @@ void SimulatedProcess::pause(std::int64_t seconds) {
   world_.hand_on(this);
 }
 
-void SimulatedProcess::before_call(const std::string& name) {
+void SimulatedProcess::before_call(const std::string& name, Call call) {
   if (dead_) throw SimulatedCrash();
   if (!world_.racing_) return;
   world_.now_ += static_cast<std::int64_t>(world_.choose(3));
-  if (world_.happens(world_.options_.sleep_per_mille)) {
+  // Between what was seen and what is done about it a sleep hurts most.
+  const auto sleepy = call == Call::changes ? sleepier_before_changes : 1U;
+  if (world_.happens(world_.options_.sleep_per_mille * sleepy)) {
     wakes_at_ = world_.now_ + static_cast<std::int64_t>(world_.choose(sleep_seconds_max));
     world_.hand_on(this);
   } else if (world_.happens(world_.options_.switch_percent * 10)) {

@@ -73,7 +73,8 @@ private:
   friend class Simulation;
   friend class SimulatedStore;
   /// Called before and after every call to the store. Errors: SimulatedCrash, unavailable.
-  void before_call(const std::string& name);
+  enum class Call : std::uint8_t { reads, changes };
+  void before_call(const std::string& name, Call call = Call::reads);
   void after_change(const std::string& name);
 
   Simulation& world_;
