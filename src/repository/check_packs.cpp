@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <deque>
@@ -142,6 +143,26 @@ PacksInStore compare_with_store(Repository& repository, const std::vector<Indexe
   return present;
 }
 
+/// Names packs in no index segment that stand under a name that is not theirs: runs that were
+/// interrupted leave packs, and nobody leaves copies.
+void find_duplicates(Repository& repository, const PacksInStore& present, CheckFindings& findings) {
+  for (const auto& id : present.ids) {
+    const auto known = std::ranges::binary_search(
+        present.indexed, id, {},
+        [](const IndexedPack* pack) -> const auto& { return pack->info.id; });
+    if (known) continue;
+    const auto name = pack_object_name(id);
+    try {
+      std::array<std::byte, pipeline::pack_header_size> bytes;
+      const auto size = repository.backend().read(name, 0, bytes);
+      const auto header = pipeline::parse_pack_header(base::ByteView(bytes).first(size));
+      if (header.pack != id) findings.add(name, "is a copy of " + pack_object_name(header.pack));
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;  // nobody needs it
+    }
+  }
+}
+
 /// Those to be read first, in their order; then all others.
 std::vector<PackTask> plan_tasks(const std::vector<const IndexedPack*>& present, ReadLog& log) {
   std::vector<ReadLog::Pack> candidates;
@@ -243,6 +264,7 @@ void check_packs(Repository& repository, const std::vector<IndexedPack>& packs,
                  CheckFindings& findings, CheckReport& report, ReadLog& log,
                  std::stop_token stopping) {
   const auto present = compare_with_store(repository, packs, findings, report);
+  find_duplicates(repository, present, findings);
   auto tasks = plan_tasks(present.indexed, log);
   PackProgress done(tasks, progress);
   PackQueue queue(std::move(tasks));

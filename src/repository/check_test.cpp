@@ -207,6 +207,16 @@ TEST_F(CheckTest, TwoPacksThatChangedPlacesAreNamed) {
   EXPECT_THAT(objects(report), Contains(packs[1]));
 }
 
+TEST_F(CheckTest, APackUnderASecondNameIsNamedAndChangesNothing) {
+  const auto name = a_data_pack();
+  auto other = name;
+  other.back() = other.back() == '0' ? '1' : '0';
+  replace(other, object(name));
+  const auto report = run();
+  EXPECT_EQ(objects(report), std::vector{other}) << print(report);
+  EXPECT_THAT(report.problems[0].message, HasSubstr(name));
+}
+
 TEST_F(CheckTest, DamageInSmallObjectsIsNamed) {
   for (const auto* prefix : {"index/", "snapshots/", "keys/"}) {
     const auto name = names(prefix).at(0);

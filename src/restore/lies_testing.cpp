@@ -228,7 +228,7 @@ void add_listings(std::vector<Lie>& lies) {
                       second.back() = second.back() == '0' ? '1' : '0';
                       store.objects[second] = store.objects.at(first);
                     },
-                    prefix == "packs/" ? "" : prefix, false});
+                    prefix, false});
   }
 }
 
