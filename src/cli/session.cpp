@@ -256,6 +256,19 @@ repository::Repository& Session::repository() {
   return *repository_;
 }
 
+std::unique_ptr<repository::Repository> Session::open_copy(
+    storage::Backend& store, const std::optional<std::string>& named) {
+  auto environment = repository_environment();
+  environment.cache_directory += "/copy";
+  const auto path =
+      named ? std::optional(absolute_path(*named, environment_.working_directory)) : key_file();
+  if (!path) {
+    const auto secret = passphrase(Ask::once);
+    return repository::Repository::open(store, secret, environment);
+  }
+  return repository::Repository::open(store, read_key_file(*path).pair, environment);
+}
+
 repository::Repository& Session::repository_to_read() {
   auto& opened = repository();
   opened.read_unindexed_packs(true);

@@ -67,6 +67,9 @@ public:
   /// warning, and the run is partial; with --trust-head the loss is accepted instead. Errors:
   /// corrupt when the key file is for another owner's repositories.
   repository::Repository& repository();
+  /// Another store with the same repository, opened with `key_file`, or with what opens this one.
+  std::unique_ptr<repository::Repository> open_copy(storage::Backend& store,
+                                                    const std::optional<std::string>& key_file);
   /// For commands that only read: what the index lost is read from the packs all the same.
   repository::Repository& repository_to_read();
   /// At the end of a command: warns when the index had lost something.

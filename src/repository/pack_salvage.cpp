@@ -40,9 +40,9 @@ Bytes read_what_is_there(storage::Backend& backend, const std::string& name, std
 
 }  // namespace
 
-PackSalvage::PackSalvage(Repository& repository, Repository* copy, const base::PackId& id,
+PackSalvage::PackSalvage(Repository& repository, const Spares& spares, const base::PackId& id,
                          std::uint64_t size)
-    : repository_(repository), copy_(copy), id_(id), size_(size), ciphers_(repository) {
+    : repository_(repository), spares_(spares), id_(id), size_(size), ciphers_(repository) {
   if (size > pipeline::pack_size_max) {
     throw Error(ErrorKind::corrupt, pack_object_name(id) + " has an impossible size");
   }
@@ -132,17 +132,30 @@ std::optional<Bytes> PackSalvage::open(const pipeline::PackDirectory& directory,
   }
 }
 
-std::optional<Bytes> PackSalvage::from_copy(const pipeline::SegmentInPack& segment) {
-  if (copy_ == nullptr) return std::nullopt;
-  pipeline::SegmentBuilder builder;
-  try {
-    for (const auto& chunk : segment.chunks)
-      builder.add(chunk.id, copy_->chunks().load(chunk.id));
-  } catch (const Error& error) {
-    if (!is_damage(error)) throw;
-    return std::nullopt;
+std::optional<Bytes> PackSalvage::spare(const base::ChunkId& id, SegmentOrigin& origin) {
+  if (spares_.copy != nullptr) {
+    try {
+      return spares_.copy->chunks().load(id);
+    } catch (const Error& error) {
+      if (!is_damage(error)) throw;
+    }
   }
-  return base::copy_of(builder.encode());
+  if (spares_.rescued == nullptr) return std::nullopt;
+  const auto found = spares_.rescued->find(id);
+  if (found == spares_.rescued->end()) return std::nullopt;
+  origin = SegmentOrigin::source;
+  return found->second;
+}
+
+std::optional<SalvagedSegment> PackSalvage::part_of(const pipeline::SegmentInPack& segment) {
+  pipeline::SegmentBuilder builder;
+  auto origin = SegmentOrigin::copy;
+  for (const auto& chunk : segment.chunks) {
+    if (const auto bytes = spare(chunk.id, origin)) builder.add(chunk.id, *bytes);
+  }
+  if (builder.empty()) return std::nullopt;
+  const auto encoded = builder.encode();
+  return SalvagedSegment{origin, base::copy_of(encoded), builder.chunks()};
 }
 
 std::optional<SalvagedSegment> PackSalvage::segment(const pipeline::PackDirectory& directory,
@@ -153,10 +166,9 @@ std::optional<SalvagedSegment> PackSalvage::segment(const pipeline::PackDirector
   if (auto encoded = open(directory, segment, mended_.bytes)) {
     return SalvagedSegment{SegmentOrigin::parity, std::move(*encoded), segment.chunks};
   }
-  if (auto encoded = from_copy(segment)) {
-    return SalvagedSegment{SegmentOrigin::copy, std::move(*encoded), segment.chunks};
-  }
-  return std::nullopt;
+  auto part = part_of(segment);
+  const bool whole = part && part->chunks.size() == segment.chunks.size();
+  return whole ? std::move(part) : std::nullopt;
 }
 
 }  // namespace holdfast::repository

@@ -10,8 +10,9 @@
 #include "ledger_object.hpp"
 #include "open_pack.hpp"
 #include "pack_salvage.hpp"
-#include "repository/format_object.hpp"
 #include "repository/snapshot.hpp"
+#include "source_rescue.hpp"
+#include "whole_objects.hpp"
 
 #include <fmt/format.h>
 
@@ -30,8 +31,6 @@ using base::ErrorKind;
 
 namespace {
 
-constexpr std::size_t format_size_max = 64 * 1024;
-constexpr std::size_t record_object_max = 17UL * 1024 * 1024;
 /// Packs whose directories go to one index segment.
 constexpr std::size_t packs_per_segment = 256;
 
@@ -44,11 +43,6 @@ std::optional<base::PackId> pack_of(const std::string& object) {
   return std::nullopt;
 }
 
-bool is_format_copy(const std::string& object) {
-  const auto names = format_names();
-  return std::ranges::find(names, object) != names.end();
-}
-
 bool is_ledger_object(const std::string& object) {
   try {
     expect_ledger_name(object);
@@ -56,19 +50,6 @@ bool is_ledger_object(const std::string& object) {
   } catch (const Error&) {
     return false;
   }
-}
-
-/// A whole copy of the format object, as bytes.
-base::Bytes whole_format(Repository& repository) {
-  for (const auto& name : format_names()) {
-    try {
-      auto bytes = storage::get(repository.backend(), name, format_size_max);
-      if (decode_format(bytes) == repository.format()) return bytes;
-    } catch (const Error& error) {
-      if (!is_damage(error)) throw;
-    }
-  }
-  throw Error(ErrorKind::corrupt, "no copy of the format object is whole");
 }
 
 /// Whether the snapshot record opens in `repository`.
@@ -99,6 +80,8 @@ void count(RepairStep& step, const std::optional<SalvagedSegment>& segment) {
     ++step.from_parity;
   } else if (segment->origin == SegmentOrigin::copy) {
     ++step.from_copy;
+  } else if (segment->origin == SegmentOrigin::source) {
+    ++step.from_source;
   } else {
     ++step.whole;
   }
@@ -136,6 +119,7 @@ public:
       base::check_cancelled(stopping_);
       take(problem);
     }
+    rescue();
     if (misses_index_ || options_.index_only) add_unindexed();
     if (options_.copy != nullptr && !options_.index_only) add_lost_records();
     const bool indexes = std::ranges::any_of(plan_.steps, [](const RepairStep& step) {
@@ -152,18 +136,15 @@ private:
                     .problem = problem.message,
                     .affected = problem.affected,
                     .outcome = {}};
-    if (is_format_copy(problem.object)) {
-      step.kind = RepairKind::format_copy;
-      step.from_others = 1;
-    } else if (problem.object.starts_with("index/")) {
+    if (problem.object.starts_with("index/")) {
       step.kind = RepairKind::index_segment;
       step.from_others = 1;
       misses_index_ = true;
     } else if (is_ledger_object(problem.object)) {
       step.kind = RepairKind::ledger;
       step.from_others = 1;
-    } else if (problem.object.starts_with("snapshots/") && take_record(step)) {
-      step.kind = RepairKind::record;
+    } else if (!is_unindexed(step) && take_small(step)) {
+      // its kind is that of the object
     } else if (const auto id = pack_of(problem.object); id && take_pack(*id, step)) {
       step.kind = RepairKind::pack;
     } else {
@@ -174,15 +155,22 @@ private:
     plan_.steps.push_back(std::move(step));
   }
 
-  bool take_record(RepairStep& step) {
-    if (step.object == "snapshots/") return false;
-    if (has_record(repository_, step.object)) {
-      misses_index_ = true;  // the record is whole: what it names is in no index segment
-      step.kind = RepairKind::unindexed_pack;
+  /// Whether the problem is of a record that is whole: what it names is in no index segment.
+  bool is_unindexed(RepairStep& step) {
+    if (!step.object.starts_with("snapshots/") || step.object == "snapshots/" ||
+        !has_record(repository_, step.object)) {
       return false;
     }
-    if (options_.copy == nullptr || !has_record(*options_.copy, step.object)) return false;
-    step.from_copy = 1;
+    misses_index_ = true;
+    step.kind = RepairKind::unindexed_pack;
+    return true;
+  }
+
+  bool take_small(RepairStep& step) {
+    const auto whole = find_whole_object(repository_, options_.copy, step.object);
+    if (!whole) return false;
+    step.kind = whole->kind;
+    (whole->from_copy ? step.from_copy : step.from_others) = 1;
     return true;
   }
 
@@ -191,13 +179,39 @@ private:
         indexed_, id, {}, [](const IndexedPack& pack) -> const auto& { return pack.info.id; });
     if (at == indexed_.end() || at->info.id != id) return false;
     if (options_.index_only) return true;
-    PackSalvage salvage(repository_, options_.copy, id, at->info.size);
+    PackSalvage salvage(repository_, {options_.copy, nullptr}, id, at->info.size);
     const auto directory = directory_from_index(repository_, *at);
     for (const auto& segment : directory.segments) {
       base::check_cancelled(stopping_);
-      count(step, salvage.segment(directory, segment));
+      const auto salvaged = salvage.segment(directory, segment);
+      count(step, salvaged);
+      if (!salvaged && options_.open_source) lost_segments_[step.object].push_back(segment);
     }
     return true;
+  }
+
+  /// Reads again what nothing else has.
+  void rescue() {
+    std::set<base::ChunkId> lost;
+    for (const auto& [object, segments] : lost_segments_) {
+      for (const auto& segment : segments) {
+        for (const auto& chunk : segment.chunks)
+          lost.insert(chunk.id);
+      }
+    }
+    if (lost.empty()) return;
+    plan_.rescued =
+        rescue_from_source(repository_, std::move(lost), options_.open_source, stopping_);
+    const auto is_there = [&](const pipeline::ChunkInSegment& chunk) {
+      return plan_.rescued.contains(chunk.id);
+    };
+    for (auto& step : plan_.steps) {
+      for (const auto& segment : lost_segments_[step.object]) {
+        if (!std::ranges::all_of(segment.chunks, is_there)) continue;
+        --step.lost;
+        ++step.from_source;
+      }
+    }
   }
 
   void add_unindexed() {
@@ -260,6 +274,7 @@ private:
   std::vector<IndexedPack> indexed_;
   RepairPlan plan_;
   std::vector<CheckProblem> missing_;  // snapshots that name what the index does not know
+  std::map<std::string, std::vector<pipeline::SegmentInPack>> lost_segments_;  // by pack
   bool misses_index_ = false;
 };
 
@@ -284,10 +299,11 @@ namespace {
 
 class Executor {
 public:
-  Executor(Repository& repository, const RepairOptions& options, base::ProgressObserver& progress,
-           std::stop_token stopping)
+  Executor(Repository& repository, const RepairOptions& options, const RescuedChunks& rescued,
+           base::ProgressObserver& progress, std::stop_token stopping)
       : repository_(repository),
         options_(options),
+        rescued_(rescued),
         progress_(progress),
         stopping_(std::move(stopping)),
         lease_(repository, {.purpose = "repair"}, Renewal::by_thread, nullptr) {}
@@ -319,13 +335,10 @@ private:
     auto& backend = repository_.backend();
     switch (step.kind) {
       case RepairKind::format_copy:
-        replace_object(backend, step.object, whole_format(repository_));
-        step.outcome = "written anew from another copy";
-        break;
+      case RepairKind::epoch_copy:
+      case RepairKind::key_slot:
       case RepairKind::record:
-        replace_object(backend, step.object,
-                       storage::get(options_.copy->backend(), step.object, record_object_max));
-        step.outcome = "taken from the other repository";
+        mend_small(step);
         break;
       case RepairKind::index_segment:
         if (lost_directories_ == 0) static_cast<void>(backend.remove(step.object));
@@ -342,6 +355,14 @@ private:
         write_anew(step);
         break;
     }
+  }
+
+  void mend_small(RepairStep& step) {
+    const auto whole = find_whole_object(repository_, options_.copy, step.object);
+    if (!whole) throw Error(ErrorKind::corrupt, "no copy of " + step.object + " is whole any more");
+    replace_object(repository_.backend(), step.object, whole->bytes);
+    step.outcome =
+        whole->from_copy ? "taken from the other repository" : "written anew from another copy";
   }
 
   /// All packs that no index segment names, many to a segment.
@@ -372,7 +393,7 @@ private:
     try {
       const auto stored = repository_.backend().stat(step.object);
       if (!stored) throw Error(ErrorKind::not_found, "it is gone");
-      auto directory = PackSalvage(repository_, nullptr, id, stored->size).directory();
+      auto directory = PackSalvage(repository_, {}, id, stored->size).directory();
       step.outcome = fmt::format("indexed again with {} segments", directory.segments.size());
       if (!directory.segments.empty()) return directory;
     } catch (const Error& error) {
@@ -413,20 +434,23 @@ private:
   std::optional<pipeline::PackDirectory> copy_segments(const pipeline::PackDirectory& directory,
                                                        RepairStep& step,
                                                        pipeline::PackDirectory& left) {
-    PackSalvage salvage(repository_, options_.copy, directory.pack, directory.size);
+    PackSalvage salvage(repository_, {options_.copy, &rescued_}, directory.pack, directory.size);
     OpenPack pack(repository_.backend(), repository_.keys().pack_write_keys(repository_.id()),
                   directory.kind, repository_.environment().random,
                   {repository_.format().parity_percent, directory.size});
     pipeline::SegmentCodec codec;
-    step.whole = step.from_parity = step.from_copy = step.lost = 0;
+    step.whole = step.from_parity = step.from_copy = step.from_source = step.lost = 0;
+    bool any = false;
     for (const auto& segment : directory.segments) {
       base::check_cancelled(stopping_);
       auto salvaged = salvage.segment(directory, segment);
       count(step, salvaged);
       if (!salvaged) {
         left.segments.push_back(segment);
-        continue;
+        salvaged = salvage.part_of(segment);
       }
+      if (!salvaged) continue;
+      any = true;
       const auto compressed = codec.compress(salvaged->encoded);
       const auto context = pack.enter(compressed.bytes.size());
       auto cipher = pack.cipher();
@@ -434,7 +458,7 @@ private:
       pack.append(context, framed, compressed.encoded_size, std::move(salvaged->chunks));
       static_cast<void>(pack.leave());
     }
-    if (left.segments.size() == directory.segments.size()) return std::nullopt;
+    if (!any) return std::nullopt;
     static_cast<void>(pack.retire(pipeline::PackBuilder::Padding::none));
     auto fresh = pack.close();
     read_back(fresh);
@@ -442,7 +466,7 @@ private:
   }
 
   void read_back(const pipeline::PackDirectory& fresh) {
-    PackSalvage stored(repository_, nullptr, fresh.pack, fresh.size);
+    PackSalvage stored(repository_, {}, fresh.pack, fresh.size);
     const bool whole = stored.directory() == fresh &&
                        std::ranges::all_of(fresh.segments, [&](const auto& segment) {
                          const auto found = stored.segment(fresh, segment);
@@ -456,6 +480,7 @@ private:
 
   Repository& repository_;
   const RepairOptions& options_;
+  const RescuedChunks& rescued_;
   base::ProgressObserver& progress_;
   const std::stop_token stopping_;
   /// A record is away for a moment before it is put back, and a new pack seems to be a copy of the
@@ -471,7 +496,7 @@ std::vector<RepairStep> apply_repair(Repository& repository, const RepairPlan& p
                                      std::stop_token stopping) {
   if (plan.empty()) return {};
   const auto chosen = with_threads(options);
-  return Executor(repository, chosen, progress, std::move(stopping)).run(plan.steps);
+  return Executor(repository, chosen, plan.rescued, progress, std::move(stopping)).run(plan.steps);
 }
 
 }  // namespace holdfast::repository

@@ -3,17 +3,26 @@
 #include "base/progress.hpp"
 #include "repository/check.hpp"
 #include "repository/repository.hpp"
+#include "sources/source.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 namespace holdfast::repository {
 
+/// Opens a file of a source by its absolute path. Null when there is no regular file.
+using OpenSourceFile = std::function<std::unique_ptr<sources::SourceFile>(const std::string& path)>;
+
 struct RepairOptions {
   /// Another repository with the same id to take from what cannot be computed; null for none.
   Repository* copy = nullptr;
+  /// How files are read again where nothing else has what was in them; empty for never.
+  OpenSourceFile open_source{};
   /// The index forgets what stays lost, so that the next full backup stores it again if its source
   /// still has it. Otherwise it goes on naming the damaged pack for that, for a later repair.
   bool give_up_lost = false;
@@ -28,7 +37,9 @@ enum class RepairKind : std::uint8_t {
   index_segment,
   unindexed_pack,
   pack,
-  ledger
+  ledger,
+  epoch_copy,
+  key_slot
 };
 
 /// One damaged object, what can be done about it, and (in a report) what was done.
@@ -41,11 +52,12 @@ struct RepairStep {
   std::uint64_t whole = 0;
   std::uint64_t from_parity = 0;
   std::uint64_t from_copy = 0;
+  std::uint64_t from_source = 0;  // read again
   std::uint64_t from_others = 0;  // another copy of the object, or packs' directories
   std::uint64_t lost = 0;
   std::string outcome;  // one sentence
 
-  std::uint64_t mended() const { return from_parity + from_copy + from_others; }
+  std::uint64_t mended() const { return from_parity + from_copy + from_source + from_others; }
 };
 
 struct RepairPlan {
@@ -53,6 +65,8 @@ struct RepairPlan {
   std::vector<RepairStep> steps;
   /// Damage that repair can do nothing about, named as check names it.
   std::vector<CheckProblem> beyond;
+  /// Chunks that were read again from the source.
+  std::map<base::ChunkId, base::Bytes> rescued;
   bool empty() const { return steps.empty(); }
 };
 

@@ -31,7 +31,7 @@ std::optional<pipeline::PackDirectory> directory_of(Repository& repository,
     if (!is_damage(error)) throw;
   }
   try {
-    return PackSalvage(repository, nullptr, pack.id, pack.size).directory();
+    return PackSalvage(repository, {}, pack.id, pack.size).directory();
   } catch (const Error& error) {
     if (!is_damage(error)) throw;
     return std::nullopt;

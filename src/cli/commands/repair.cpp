@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "commands.hpp"
 #include "confirm.hpp"
+#include "source_plan.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -36,20 +37,29 @@ std::string_view name_of(RepairKind kind) {
       return "pack";
     case RepairKind::ledger:
       return "ledger";
+    case RepairKind::epoch_copy:
+      return "epoch_copy";
+    case RepairKind::key_slot:
+      return "key_slot";
   }
   HF_ASSERT(false, "every kind has a name above");
 }
 
 /// What can be done, before it is done.
 std::string prospect(const RepairStep& step) {
-  if (step.kind == RepairKind::format_copy) return "write it anew from another copy";
-  if (step.kind == RepairKind::record) return "take it from the other repository";
+  const bool is_small = step.kind == RepairKind::format_copy ||
+                        step.kind == RepairKind::epoch_copy || step.kind == RepairKind::key_slot ||
+                        step.kind == RepairKind::record;
+  if (is_small && step.from_copy != 0) return "take it from the other repository";
+  if (is_small) return "write it anew from another copy";
   if (step.kind == RepairKind::index_segment) return "index its packs anew";
   if (step.kind == RepairKind::ledger) return "remove it; the next check reads its packs again";
   if (step.kind == RepairKind::unindexed_pack) return "index it from its directory";
-  return fmt::format("write it anew: {} as they are, {} from parity, {} from the copy, {} lost",
-                     counted(step.whole, "segment", "segments"), step.from_parity, step.from_copy,
-                     step.lost);
+  return fmt::format(
+      "write it anew: {} as they are, {} from parity, {} from the copy, {} from the source, {} "
+      "lost",
+      counted(step.whole, "segment", "segments"), step.from_parity, step.from_copy,
+      step.from_source, step.lost);
 }
 
 class RepairCommand final : public Command {
@@ -60,6 +70,7 @@ public:
     return "  holdfast repair --dry-run                what is damaged and what can be done\n"
            "  holdfast repair --yes                    from parity, without a question\n"
            "  holdfast repair --from /media/usb/repo   also from a copy of this repository\n"
+           "  holdfast repair --from-source              and from the files that are still there\n"
            "  holdfast repair index                    rebuild a lost index from the packs\n";
   }
 
@@ -67,6 +78,11 @@ public:
     arguments.optional_positional("WHAT", what_, "'index' for the index alone", Completes::nothing);
     arguments.option("--from", "URL", from_, "a copy of this repository to take lost parts from",
                      Completes::directories);
+    arguments.option("--from-key-file", "FILE", from_key_file_,
+                     "key file that opens the copy, when it is not what opens this repository",
+                     Completes::files);
+    arguments.flag("--from-source", from_source_,
+                   "read files again whose content is lost, where they were backed up");
     arguments.flag("--give-up-lost", give_up_lost_,
                    "forget what stays lost, so that a full backup stores it again");
     arguments.flag("-n,--dry-run", dry_run_, "show the plan and change nothing");
@@ -78,6 +94,9 @@ public:
     auto options = take_options();
     auto& repository = session.repository();
     if (from_) options.copy = &open_copy(session);
+    if (from_source_) {
+      options.open_source = [&](const std::string& path) { return open_source(session, path); };
+    }
     auto plan =
         repository::plan_repair(repository, options, session.progress(), session.stopping());
     auto& console = session.console();
@@ -124,6 +143,14 @@ private:
                   fmt::format("'{}' cannot be repaired by itself", base::printable(*what_)))
           .set_hint("say 'holdfast repair' for everything, or 'holdfast repair index'");
     }
+    if (from_key_file_ && !from_) {
+      throw Error(ErrorKind::invalid_input, "--from-key-file needs --from")
+          .set_hint("say --from URL, the copy of this repository that it opens");
+    }
+    if (what_ && (from_ || from_source_)) {
+      throw Error(ErrorKind::invalid_input, "the index is rebuilt from the packs alone")
+          .set_hint("leave out 'index' to take what is lost from elsewhere");
+    }
     repository::RepairOptions options;
     options.index_only = what_.has_value();
     options.give_up_lost = give_up_lost_;
@@ -131,20 +158,28 @@ private:
     return options;
   }
 
-  /// The same passphrase opens it: its key slots are copies.
   repository::Repository& open_copy(Session& session) {
     copy_store_ = session.services().open_store(storage::parse_location(*from_),
                                                 Services::StoreMode::existing);
-    const auto secret = session.passphrase(Ask::once);
-    auto environment = session.repository_environment();
-    environment.cache_directory += "/copy";
-    copy_ = repository::Repository::open(*copy_store_, secret, environment);
+    copy_ = session.open_copy(*copy_store_, from_key_file_);
     if (copy_->id() != session.repository().id()) {
       throw Error(ErrorKind::invalid_input,
                   fmt::format("{} is another repository", base::printable(*from_)))
           .set_hint("a copy has the same id: nothing else has the same chunks");
     }
     return *copy_;
+  }
+
+  /// Null unless a regular file is there.
+  std::unique_ptr<sources::SourceFile> open_source(Session& session, const std::string& path) {
+    SourcePlan plan;
+    plan.site = default_site;
+    plan.sources.push_back(planned_tree(repository::ItemKind::files, path));
+    opened_ = session.services().open_sources(plan);
+    const auto ignore = [](const sources::ItemProblem&) {};
+    auto& tree = *std::get<std::unique_ptr<sources::TreeSource>>(opened_.at(0).source);
+    if (tree.root(ignore).entry.kind != sources::EntryKind::file) return nullptr;
+    return tree.open_root_file();
   }
 
   static int exit_code(const std::vector<RepairStep>& steps,
@@ -186,8 +221,8 @@ private:
     }
     console.line(console.red(fmt::format("{} stay lost", counted(lost, "part", "parts"))));
     console.line(
-        "if the source still has the files: holdfast repair --give-up-lost, then "
-        "holdfast backup --full");
+        "if the source still has the files: holdfast repair --from-source; or holdfast repair "
+        "--give-up-lost, then holdfast backup --full");
   }
 
   static void write_affected(JsonWriter& json, const std::vector<std::string>& affected) {
@@ -204,7 +239,8 @@ private:
       json.begin_object().field("object", std::string_view(step.object));
       json.field("kind", name_of(step.kind)).field("message", std::string_view(step.problem));
       json.field("whole", step.whole).field("from_parity", step.from_parity);
-      json.field("from_copy", step.from_copy).field("from_others", step.from_others);
+      json.field("from_copy", step.from_copy).field("from_source", step.from_source);
+      json.field("from_others", step.from_others);
       json.field("lost", step.lost).field("outcome", std::string_view(step.outcome));
       write_affected(json, step.affected);
       json.end_object();
@@ -221,6 +257,9 @@ private:
 
   std::optional<std::string> what_;
   std::optional<std::string> from_;
+  std::optional<std::string> from_key_file_;
+  bool from_source_ = false;
+  std::vector<backup::BackupItem> opened_;  // what the file being read is opened through
   bool give_up_lost_ = false;
   bool dry_run_ = false;
   bool yes_ = false;
