@@ -293,6 +293,32 @@ TEST_F(PruneTest, ALeaseThatIsClearedAwayInTheMiddleOfACommit) {
   EXPECT_THAT(names("leases/"), IsEmpty());
 }
 
+// The same when it wakes while the prune clears its lease away: before each object that goes.
+TEST_F(PruneTest, ALeaseThatWasTakenAwayIsNeverFreeAgain) {
+  for (std::uint64_t when = 1;; ++when) {
+    CollectionRepository fresh;
+    const auto first = fresh.back_up(*fresh.repository, "a", files({1, 2}));
+    const auto other = fresh.behind();
+    auto running = fresh.begin(*other, "b");
+    running->session->builds_on(std::nullopt);
+    CollectionRepository::store(*running, files({1, 2}));
+    fresh.forget(*fresh.repository, first);
+    fresh.clock.advance_seconds(24 * 3600);
+    std::uint64_t calls = 0;
+    std::optional<ErrorKind> ended;
+    fresh.plan = [&](storage::Operation operation, const std::string& name, std::uint64_t) {
+      const bool clears = operation == storage::Operation::remove && name.starts_with("leases/");
+      if (clears && ++calls == when) ended = kind_of_failure([&] { fresh.commit(*running); });
+      return std::nullopt;
+    };
+    fresh.prune(*fresh.repository);
+    fresh.plan = nullptr;
+    if (calls < when) break;
+    EXPECT_EQ(ended, ErrorKind::conflict) << when;
+    fresh.expect_all_restore();
+  }
+}
+
 TEST_F(PruneTest, ASleeperWhoseLeaseNobodyWantedCommits) {
   const auto other = reopen();
   auto running = begin(*other, "b");

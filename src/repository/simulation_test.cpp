@@ -41,6 +41,16 @@ std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
   return value == nullptr ? otherwise : std::strtoull(value, nullptr, 10);
 }
 
+SimulationOptions options_for(std::uint64_t seed) {
+  base::SeededRandom random(seed ^ 0x5eed);
+  SimulationOptions options;
+  options.lag_seconds = random.below(4) == 0 ? 30 : 0;
+  options.fault_per_mille = random.below(3) == 0 ? 5 : 0;
+  options.sleep_per_mille = static_cast<unsigned>(random.below(4)) * 2;
+  options.switch_percent = 10 + static_cast<unsigned>(random.below(50));
+  return options;
+}
+
 /// What one process has open.
 struct Opened {
   std::unique_ptr<storage::Backend> store;
@@ -54,7 +64,7 @@ struct Machine {
 
 class Race {
 public:
-  explicit Race(std::uint64_t seed);
+  Race(std::uint64_t seed, SimulationOptions options);
   void run();
   const std::string& failure() const { return failure_; }
 
@@ -87,16 +97,6 @@ private:
     return {
         .cost = {1, crypto::PassphraseCost::memory_bytes_min}, .label = "sim", .parity_percent = 0};
   }
-  static SimulationOptions options_for(std::uint64_t seed) {
-    base::SeededRandom random(seed ^ 0x5eed);
-    SimulationOptions options;
-    options.lag_seconds = random.below(4) == 0 ? 30 : 0;
-    options.fault_per_mille = random.below(3) == 0 ? 5 : 0;
-    options.sleep_per_mille = static_cast<unsigned>(random.below(4)) * 2;
-    options.switch_percent = 10 + static_cast<unsigned>(random.below(50));
-    return options;
-  }
-
   const SimulationOptions options_;
   Simulation world_;
   const base::Secret passphrase_{base::as_bytes("simulated")};
@@ -108,7 +108,8 @@ private:
   std::string failure_;
 };
 
-Race::Race(std::uint64_t seed) : options_(options_for(seed)), world_(seed, options_) {
+Race::Race(std::uint64_t seed, SimulationOptions options)
+    : options_(options), world_(seed, options_) {
   const auto first = world_.observer();
   const auto& machine = machines_.emplace_back();
   const Environment environment{first->clock(), first->random(), machine.cache.path(), 1};
@@ -398,12 +399,21 @@ TEST_P(Simulator, NothingThatWasPromisedIsLost) {
   const auto count = from_environment("HOLDFAST_SIM_SEEDS", seeds_default);
   const auto first = from_environment("HOLDFAST_SIM_SEED", 1) + GetParam() * 1'000'000'000;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    Race race(seed);
+    Race race(seed, options_for(seed));
     race.run();
     ASSERT_EQ(race.failure(), "") << "repeat it: HOLDFAST_SIM_SEEDS=1 HOLDFAST_SIM_SEED="
                                   << seed - GetParam() * 1'000'000'000
                                   << " repository_tests --gtest_filter='*Simulator*/" << GetParam()
                                   << "'";
+  }
+}
+
+// Of the seeds above every fourth has listings that lag; here all have, and faults and sleep too.
+TEST(SimulatorOfOneKind, ListingsThatLag) {
+  for (std::uint64_t seed = 1; seed <= seeds_default / 50; ++seed) {
+    Race race(seed, {.lag_seconds = 120, .fault_per_mille = 5, .sleep_per_mille = 3});
+    race.run();
+    ASSERT_EQ(race.failure(), "") << "seed " << seed;
   }
 }
 
