@@ -179,6 +179,24 @@ TEST_F(KeyRing, WhoIsAddedAfterARotationReadsEverything) {
   EXPECT_EQ(reader->chunks().load(later).size(), 4000U);
 }
 
+TEST_F(KeyRing, WhoWasOpenBeforeARotationReadsWhatCameLater) {
+  add(Role::reader, other_);
+  const auto reader = open(other_);
+  rotate_epoch(*test_.repository);
+  const auto later = write(*test_.repository, test_.random_bytes(4000));
+  EXPECT_EQ(reader->chunks().load(later).size(), 4000U);
+}
+
+TEST_F(KeyRing, WhoRotatesReadsWhatCameLaterWhateverTheStoreLists) {
+  const auto name = "keys/" + test_.repository->slot().id;
+  const auto object = test_.object(name);
+  test_.memory->remove(name);
+  EXPECT_EQ(rotate_epoch(*test_.repository).granted, 1U);
+  const auto later = write(*test_.repository, test_.random_bytes(4000));
+  test_.replace(name, object);
+  EXPECT_EQ(test_.reopen()->chunks().load(later).size(), 4000U);
+}
+
 TEST_F(KeyRing, WhoIsRemovedReadsNothingThatComesLater) {
   const auto reader = add(Role::reader, other_);
   const auto held = open(other_);
