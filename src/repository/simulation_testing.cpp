@@ -12,9 +12,10 @@ using base::ErrorKind;
 namespace {
 
 constexpr std::int64_t start_seconds = 1'700'000'000;
-/// Longer than any lease of the simulation.
+/// Longer than any lease of the simulation; and so short that the lease outlives it.
 constexpr std::uint64_t sleep_seconds_max = 3000;
-constexpr unsigned sleepier_before_changes = 4;
+constexpr std::uint64_t nap_seconds_max = 300;
+constexpr unsigned sleepier_before_changes = 12;
 
 }  // namespace
 
@@ -147,7 +148,8 @@ void SimulatedProcess::before_call(const std::string& name, Call call) {
   // Between what was seen and what is done about it a sleep hurts most.
   const auto sleepy = call == Call::changes ? sleepier_before_changes : 1U;
   if (world_.happens(world_.options_.sleep_per_mille * sleepy)) {
-    wakes_at_ = world_.now_ + static_cast<std::int64_t>(world_.choose(sleep_seconds_max));
+    const auto longest = world_.choose(2) == 0 ? sleep_seconds_max : nap_seconds_max;
+    wakes_at_ = world_.now_ + static_cast<std::int64_t>(world_.choose(longest));
     world_.hand_on(this);
   } else if (world_.happens(world_.options_.switch_percent * 10)) {
     world_.hand_on(this);
