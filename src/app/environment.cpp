@@ -54,4 +54,6 @@ cli::Environment read_environment(const std::string& version) {
   return environment;
 }
 
+std::string ssh_config_file() { return variable("HOLDFAST_SSH_CONFIG").value_or(""); }
+
 }  // namespace holdfast::app

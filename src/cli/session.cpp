@@ -80,7 +80,8 @@ constexpr std::size_t lost_shown = 5;
 
 void declare_shared(Arguments& arguments, SharedOptions& options) {
   arguments.group("Repository");
-  arguments.option("-r,--repo", "URL", options.repository, "where it is: a path or file:///path",
+  arguments.option("-r,--repo", "URL", options.repository,
+                   "where it is: a path, file:///path or sftp://user@host/path",
                    Completes::directories);
   arguments.option("--passphrase-file", "FILE", options.passphrase_file,
                    "file that holds the passphrase", Completes::files);

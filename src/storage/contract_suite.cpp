@@ -260,6 +260,9 @@ TEST_P(BackendContract, what_one_committed_another_sees) {
 TEST_P(BackendContract, one_of_many_racing_writers_wins) {
   constexpr int rounds = 20;
   constexpr std::size_t racers = 6;
+  std::vector<Backend*> backends;
+  for (std::size_t racer = 0; racer < racers; ++racer)
+    backends.push_back(racer % 2 == 0 ? &backend_ : &place_->open());
   for (int round = 0; round < rounds; ++round) {
     const auto name = "race/" + std::to_string(round);
     std::atomic<int> stored = 0;
@@ -267,7 +270,7 @@ TEST_P(BackendContract, one_of_many_racing_writers_wins) {
     std::atomic<std::size_t> ready = 0;
     base::TaskGroup group;
     for (std::size_t racer = 0; racer < racers; ++racer) {
-      auto& backend = racer % 2 == 0 ? backend_ : place_->open();
+      auto& backend = *backends[racer];
       group.spawn([&, racer](const std::stop_token&) {
         const auto writer = backend.create(name);
         writer->append(random_bytes(racer, 1000));

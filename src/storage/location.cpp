@@ -5,12 +5,95 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <filesystem>
+#include <string_view>
+#include <utility>
 
 namespace holdfast::storage {
 
 using base::Error;
 using base::ErrorKind;
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& text, const char* why, const char* hint) {
+  throw Error(ErrorKind::invalid_input, fmt::format("'{}' {}", base::printable(text), why))
+      .set_hint(hint);
+}
+
+/// What names of users and hosts are made of. None begins with a dash: a program that gets it would
+/// take it for an option.
+bool is_plain(std::string_view name) {
+  constexpr std::string_view others = "._-";
+  return !name.empty() && name.front() != '-' && std::ranges::all_of(name, [&](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || others.find(c) != others.npos;
+  });
+}
+
+std::uint16_t parse_port(const std::string& text, std::string_view digits) {
+  std::uint16_t port = 0;
+  const auto* const end = digits.data() + digits.size();
+  const auto [last, code] = std::from_chars(digits.data(), end, port);
+  if (code != std::errc{} || last != end || port == 0) {
+    refuse(text, "has no port between 1 and 65535", "leave it out for the usual one");
+  }
+  return port;
+}
+
+/// user@host:port/path; an IPv6 address stands in brackets.
+Location parse_remote(const std::string& text, std::string scheme, std::string_view rest) {
+  constexpr auto form = "write sftp://user@host:port/path; user and port may be left out";
+  Location location{std::move(scheme), {}};
+  const auto slash = rest.find('/');
+  if (slash == rest.npos || slash + 1 == rest.size()) refuse(text, "names no path", form);
+  auto path = std::filesystem::path(rest.substr(slash)).lexically_normal().string();
+  while (path.size() > 1 && path.back() == '/')
+    path.pop_back();
+  location.path = std::move(path);
+  auto authority = rest.substr(0, slash);
+  if (const auto at = authority.find('@'); at != authority.npos) {
+    const auto user = authority.substr(0, at);
+    if (user.find(':') != user.npos) {
+      throw Error(ErrorKind::invalid_input, "a password does not belong into a location")
+          .set_hint("use a key; locations are shown in messages and logs");
+    }
+    if (!is_plain(user)) refuse(text, "has no name of a user before the @", form);
+    location.user = user;
+    authority.remove_prefix(at + 1);
+  }
+  if (authority.starts_with('[')) {
+    const auto end = authority.find(']');
+    const auto address = authority.substr(1, end == authority.npos ? end : end - 1);
+    if (end == authority.npos ||
+        address.find_first_not_of("0123456789abcdefABCDEF:.") != address.npos) {
+      refuse(text, "has no IPv6 address between its brackets", form);
+    }
+    location.host = address;
+    authority.remove_prefix(end + 1);
+  } else {
+    location.host = authority.substr(0, authority.find(':'));
+    if (!is_plain(location.host)) refuse(text, "has no name of a host", form);
+    authority.remove_prefix(location.host.size());
+  }
+  if (authority.starts_with(':')) {
+    location.port = parse_port(text, authority.substr(1));
+  } else if (!authority.empty()) {
+    refuse(text, "has something after the host that is no port", form);
+  }
+  return location;
+}
+
+}  // namespace
+
+std::string Location::url() const {
+  const bool is_ipv6 = host.find(':') != host.npos;
+  return fmt::format("{}://{}{}{}{}", scheme, user.empty() ? "" : user + "@",
+                     is_ipv6 ? "[" + host + "]" : host, port == 0 ? "" : ":" + std::to_string(port),
+                     path);
+}
 
 Location parse_location(const std::string& text) {
   if (text.empty()) throw Error(ErrorKind::invalid_input, "the location of a repository is empty");
@@ -21,10 +104,11 @@ Location parse_location(const std::string& text) {
     path = text.substr(separator + 3);
   }
   if (scheme == "memory") return {scheme, path};
+  if (scheme == "sftp") return parse_remote(text, scheme, path);
   if (scheme != "file") {
     throw Error(ErrorKind::unsupported,
                 fmt::format("'{}' names a kind of store that is not known", base::printable(text)))
-        .set_hint("use a path or file:///path");
+        .set_hint("use a path, file:///path or sftp://user@host/path");
   }
   if (path.empty() || (path != text && path.front() != '/')) {
     throw Error(ErrorKind::invalid_input,

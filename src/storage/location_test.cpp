@@ -19,6 +19,32 @@ TEST(Location, of_a_path_is_a_file_url) {
 
 TEST(Location, of_memory_is_known) { EXPECT_EQ(parse_location("memory://").scheme, "memory"); }
 
+TEST(Location, of_a_server_has_user_host_port_and_path) {
+  const auto whole = parse_location("sftp://backup@nas.example:2222/srv//repo/");
+  EXPECT_EQ(whole.user, "backup");
+  EXPECT_EQ(whole.host, "nas.example");
+  EXPECT_EQ(whole.port, 2222);
+  EXPECT_EQ(whole.path, "/srv/repo");
+  EXPECT_EQ(whole.url(), "sftp://backup@nas.example:2222/srv/repo");
+  EXPECT_EQ(parse_location("sftp://nas/r").url(), "sftp://nas/r");
+  EXPECT_EQ(parse_location("sftp://[::1]:22/r").host, "::1");
+  EXPECT_EQ(parse_location("sftp://[::1]:22/r").url(), "sftp://[::1]:22/r");
+}
+
+TEST(Location, of_a_server_cannot_smuggle_options_or_secrets) {
+  for (const char* text :
+       {"sftp://-oProxyCommand=x/r", "sftp://-l@h/r", "sftp://u@-h/r", "sftp://u:secret@h/r",
+        "sftp://h", "sftp://h/", "sftp:///r", "sftp://h:0/r", "sftp://h:70000/r", "sftp://h:2x/r",
+        "sftp://[::1/r", "sftp://[x]/r", "sftp://a b/r", "sftp://@h/r", "sftp://[::1]x/r"}) {
+    EXPECT_THROW(parse_location(text), base::Error) << text;
+  }
+  try {
+    parse_location("sftp://u:secret@h/r");
+  } catch (const base::Error& error) {
+    EXPECT_EQ(std::string(error.what()).find("secret"), std::string::npos);
+  }
+}
+
 TEST(Location, that_cannot_be_meant_is_refused) {
   for (const char* text : {"", "file://", "file://host/path", "gopher://x/y"}) {
     EXPECT_THROW(parse_location(text), base::Error) << text;

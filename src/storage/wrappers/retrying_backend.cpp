@@ -109,7 +109,7 @@ private:
   base::Bytes bytes_;
 };
 
-class RetryingBackend final : public Backend {
+class RetryingBackend : public Backend {
 public:
   RetryingBackend(Backend& inner, RetryPolicy policy, base::Random& random, Sleeper sleeper)
       : inner_(inner), retrier_(policy, random, std::move(sleeper)) {}
@@ -159,11 +159,28 @@ private:
   const Retrier retrier_;
 };
 
+/// The base is destroyed before what it borrows.
+struct OwnedBackend {
+  std::unique_ptr<Backend> owned;
+};
+class OwningRetries final : private OwnedBackend, public RetryingBackend {
+public:
+  OwningRetries(std::unique_ptr<Backend> inner, RetryPolicy policy, base::Random& random,
+                Sleeper sleeper)
+      : OwnedBackend{std::move(inner)},
+        RetryingBackend(*owned, policy, random, std::move(sleeper)) {}
+};
+
 }  // namespace
 
 std::unique_ptr<Backend> with_retries(Backend& inner, RetryPolicy policy, base::Random& random,
                                       Sleeper sleeper) {
   return std::make_unique<RetryingBackend>(inner, policy, random, std::move(sleeper));
+}
+
+std::unique_ptr<Backend> with_retries(std::unique_ptr<Backend> inner, RetryPolicy policy,
+                                      base::Random& random, Sleeper sleeper) {
+  return std::make_unique<OwningRetries>(std::move(inner), policy, random, std::move(sleeper));
 }
 
 }  // namespace holdfast::storage

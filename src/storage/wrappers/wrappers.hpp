@@ -35,4 +35,8 @@ using Sleeper = std::function<void(double seconds)>;
 std::unique_ptr<Backend> with_retries(Backend& inner, RetryPolicy policy, base::Random& random,
                                       Sleeper sleeper);
 
+/// The same, and owns `inner`.
+std::unique_ptr<Backend> with_retries(std::unique_ptr<Backend> inner, RetryPolicy policy,
+                                      base::Random& random, Sleeper sleeper);
+
 }  // namespace holdfast::storage

@@ -1,0 +1,141 @@
+#include "sftp_server_testing.hpp"
+
+#include "base/fd.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+extern char** environ;
+
+namespace holdfast::storage {
+
+namespace {
+
+constexpr int tries_max = 500;
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+std::uint16_t free_port() {
+  const base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  auto address = loopback(0);
+  socklen_t size = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
+    throw std::runtime_error("no free port");
+  }
+  return ntohs(address.sin_port);
+}
+
+bool answers(std::uint16_t port) {
+  const base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = loopback(port);
+  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+void run(const std::string& command) {
+  if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
+}
+
+std::string content_of(const std::string& path) {
+  std::ifstream in(path);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+void write_text(const std::string& path, const std::string& text) { std::ofstream(path) << text; }
+
+}  // namespace
+
+SftpServer::SftpServer(const std::vector<std::string>& lines) : port_(free_port()) {
+  configure(lines);
+  start();
+}
+
+void SftpServer::configure(const std::vector<std::string>& lines) {
+  for (const char* name : {"host", "id", "other"})
+    run(fmt::format("ssh-keygen -q -t ed25519 -N '' -f {}", file(name)));
+  write_text(file("authorized_keys"), content_of(file("id.pub")));
+  std::string config = fmt::format(
+      "Port {}\nListenAddress 127.0.0.1\nHostKey {}\nPidFile none\nAuthorizedKeysFile {}\n"
+      "StrictModes no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUsePAM no\n"
+      "PermitRootLogin prohibit-password\nAllowTcpForwarding no\nMaxStartups 100\n",
+      port_, file("host"), file("authorized_keys"));
+  bool has_subsystem = false;
+  for (const auto& line : lines) {
+    config += line + "\n";
+    has_subsystem = has_subsystem || line.starts_with("Subsystem");
+  }
+  if (!has_subsystem) config += "Subsystem sftp internal-sftp\n";
+  write_text(file("sshd_config"), config);
+  const auto host_key = content_of(file("host.pub"));
+  write_text(file("known_hosts"), fmt::format("[127.0.0.1]:{} {}", port_, host_key));
+  write_text(file("config"),
+             fmt::format("IdentityFile {}\nIdentitiesOnly yes\nUserKnownHostsFile {}\n", file("id"),
+                         file("known_hosts")));
+}
+
+void SftpServer::start() {
+  ::mkdir("/run/sshd", 0755);
+  const auto config = file("sshd_config");
+  const auto log = file("sshd.log");
+  std::vector<std::string> words = {"/usr/sbin/sshd", "-D", "-f", config, "-E", log};
+  std::vector<char*> arguments;
+  for (auto& word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  if (::posix_spawn(&process_, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) {
+    throw std::runtime_error("sshd does not start: install openssh-server");
+  }
+  for (int tries = 0; !answers(port_); ++tries) {
+    if (tries == tries_max) throw std::runtime_error("sshd does not answer: " + content_of(log));
+    ::poll(nullptr, 0, 10);
+  }
+}
+
+SftpServer::~SftpServer() {
+  if (process_ <= 0) return;
+  ::kill(process_, SIGTERM);
+  ::waitpid(process_, nullptr, 0);
+}
+
+Location SftpServer::address(const std::string& path) const {
+  return {"sftp", path, "root", "127.0.0.1", port_};
+}
+
+SftpOptions SftpServer::options() const {
+  SftpOptions options;
+  options.config_file = file("config");
+  return options;
+}
+
+SftpOptions SftpServer::options_with(const std::string& lines) const {
+  SftpOptions options;
+  options.config_file = file("other_config");
+  write_text(options.config_file, lines);
+  return options;
+}
+
+const SftpServer& shared_sftp_server() {
+  static const SftpServer server;
+  return server;
+}
+
+}  // namespace holdfast::storage
