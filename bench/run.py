@@ -9,6 +9,7 @@ import time
 import browse
 import data
 import measure
+import safety
 import tools
 
 # What each ratio must reach against Debian's restic, as decided in the project's goals.
@@ -20,7 +21,7 @@ GOALS = {
 SIZE_GOAL = 0.80
 MEMORY_GOAL = 1.0
 MEMORY_LIMIT = 160
-SECTIONS = ["tree", "large", "touched", "many", "index", "browse"]
+SECTIONS = ["tree", "large", "touched", "many", "index", "browse", "safety"]
 
 
 def work_rounds(label, tool, path, runs, verbs, scratch):
@@ -221,6 +222,8 @@ def main():
         lines += index_section(scratch)
     if "browse" in wanted:
         lines += browse.section(work, scratch)
+    if "safety" in wanted:
+        lines += safety.section(work, scratch)
     measure.remove(scratch)
     with open(options.output, "w") as out:
         out.write("\n".join(lines).rstrip() + "\n")
