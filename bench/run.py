@@ -9,6 +9,7 @@ import time
 import browse
 import data
 import measure
+import prune
 import safety
 import tools
 
@@ -21,7 +22,8 @@ GOALS = {
 SIZE_GOAL = 0.80
 MEMORY_GOAL = 1.0
 MEMORY_LIMIT = 160
-SECTIONS = ["tree", "large", "touched", "many", "index", "browse", "safety"]
+SECTIONS = ["tree", "large", "touched", "many", "index", "browse", "safety",
+            "prune"]
 
 
 def work_rounds(label, tool, path, runs, verbs, scratch):
@@ -224,6 +226,8 @@ def main():
         lines += browse.section(work, scratch)
     if "safety" in wanted:
         lines += safety.section(work, scratch)
+    if "prune" in wanted:
+        lines += prune.section(scratch, built("many_chunks"))
     measure.remove(scratch)
     with open(options.output, "w") as out:
         out.write("\n".join(lines).rstrip() + "\n")
