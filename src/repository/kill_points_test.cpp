@@ -270,7 +270,6 @@ void expect_members_work(Stage& stage, const Members& members) {
 }
 
 void examine_rotation(Stage& stage, const Members& members) {
-  stage.expect_all_restore();
   expect_members_work(stage, members);
   const auto owner = stage.open_anew();
   const auto before = owner->keys().newest_epoch().number;
@@ -392,7 +391,6 @@ std::size_t kill_repair(void (*damage)(Stage&)) {
            [&](Stage& on) {
              // The second round mends packs that were in no index before.
              EXPECT_LE(repair(on, options), 2);
-             on.expect_all_restore();
              on.back_up(*on.open_anew(), "next", Stage::content({1, 2, 99}));
              on.clock.advance_seconds(later_seconds);
              prune_with(on, *on.open_anew(), Stage::options());
