@@ -48,6 +48,7 @@ struct Index::State {
   std::vector<IndexCache::File> live_files() const;
   void replace_live(const std::vector<IndexCache::File>& files);
   bool repair();
+  Slots verified();
   template <class Work>
   auto guarded(Work&& work);
 
@@ -273,15 +274,36 @@ std::vector<PackInfo> Index::packs() const {
   return all;
 }
 
-void Index::for_each(const std::function<void(const ChunkId&, const ChunkLocation&)>& visit) const {
-  // Checked first, so that no chunk is visited twice after a repair.
-  const auto slots = state_->guarded([&](const State::Slots& now) {
+/// Those whose files are whole: checked first, so that no chunk is visited twice after a repair.
+Index::State::Slots Index::State::verified() {
+  return guarded([](const Slots& now) {
     for (const auto& slot : now) {
       if (slot.live) slot.file->verify_all();
     }
     return now;
   });
-  for (const auto& slot : slots) {
+}
+
+void Index::for_each_in_pack(const PackVisit& visit) const {
+  for (const auto& slot : state_->verified()) {
+    if (!slot.live) continue;
+    std::vector<std::uint32_t> packs(slot.file->counts().segments);
+    IndexCacheFile::Searcher searcher(*slot.file);
+    for (std::uint64_t i = 0; i < packs.size(); ++i)
+      packs[i] = slot.pack_base + searcher.segment(i).pack;
+    for (IndexCacheFile::Cursor cursor(*slot.file); !cursor.done(); cursor.next()) {
+      const auto& chunk = cursor.chunk();
+      // As Searcher does: a page may be read anew, and other bytes than those verified may come.
+      if (chunk.segment >= packs.size()) {
+        throw Error(ErrorKind::corrupt, slot.file->path() + " changed while it was read");
+      }
+      visit(chunk.id, packs[chunk.segment], chunk.length);
+    }
+  }
+}
+
+void Index::for_each(const std::function<void(const ChunkId&, const ChunkLocation&)>& visit) const {
+  for (const auto& slot : state_->verified()) {
     if (!slot.live) continue;
     IndexCacheFile::Searcher searcher(*slot.file);
     for (IndexCacheFile::Cursor cursor(*slot.file); !cursor.done(); cursor.next()) {

@@ -89,6 +89,11 @@ public:
   std::vector<PackInfo> packs() const;
   /// Visits all chunks, in id order within an index segment; a chunk stored twice is seen twice.
   void for_each(const std::function<void(const base::ChunkId&, const ChunkLocation&)>& visit) const;
+  using PackVisit =
+      std::function<void(const base::ChunkId&, std::uint32_t pack, std::uint32_t length)>;
+  /// As for_each, without saying where in the pack, and several times faster: nothing is looked up.
+  /// Memory while it runs: 4 bytes for each segment of the largest cache file.
+  void for_each_in_pack(const PackVisit& visit) const;
   /// As the last refresh found them.
   std::vector<DamagedIndexSegment> damaged() const;
   /// Bytes kept in memory on behalf of the index.

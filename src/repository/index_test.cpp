@@ -128,6 +128,15 @@ TEST_F(IndexTest, NumbersAreDistinctAndBelowTheCount) {
     seen[*number] = true;
     EXPECT_EQ(index->find(id)->segment, location.segment);
   });
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> whole;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> in_packs;
+  index->for_each([&](const ChunkId&, const ChunkLocation& location) {
+    whole.emplace_back(location.segment.pack, location.length);
+  });
+  index->for_each_in_pack([&](const ChunkId&, std::uint32_t pack, std::uint32_t length) {
+    in_packs.emplace_back(pack, length);
+  });
+  EXPECT_EQ(in_packs, whole);
   EXPECT_TRUE(std::all_of(seen.begin(), seen.end(), [](bool bit) { return bit; }));
 }
 

@@ -283,10 +283,10 @@ void RepositoryUse::choose_copies() {
   chosen_.assign(keys_.size(), nowhere);
   tails_.assign(keys_.size(), 0);
   KeyCursor cursor(keys_);
-  repository_.index().for_each([&](const ChunkId& id, const ChunkLocation& location) {
+  repository_.index().for_each_in_pack([&](const ChunkId& id, std::uint32_t in, std::uint32_t) {
     const auto at = cursor.find(key_of(id));
     if (at == keys_.size()) return;
-    const auto pack = position_of(location.segment.pack);
+    const auto pack = position_of(in);
     auto& chosen = chosen_[at];
     if (chosen == everywhere) return;
     if (chosen == nowhere) {
@@ -318,10 +318,10 @@ void RepositoryUse::confirm_chosen() {
 
 void RepositoryUse::count_use() {
   KeyCursor cursor(keys_);
-  repository_.index().for_each([&](const ChunkId& id, const ChunkLocation& location) {
-    const auto number = position_of(location.segment.pack);
+  const auto count = [&](const ChunkId& id, std::uint32_t in, std::uint32_t length) {
+    const auto number = position_of(in);
     auto& pack = packs_[number];
-    pack.raw_total += location.length;
+    pack.raw_total += length;
     const auto at = cursor.find(key_of(id));
     if (at == keys_.size()) return;
     const auto chosen = chosen_[at];
@@ -330,9 +330,10 @@ void RepositoryUse::count_use() {
       if (rank_[chosen] != rank_free) ++pack.chunks_held;
       return;
     }
-    pack.raw_live += location.length;
+    pack.raw_live += length;
     ++pack.chunks_live;
-  });
+  };
+  repository_.index().for_each_in_pack(count);
 }
 
 bool RepositoryUse::is_needed_from(const ChunkId& chunk, const base::PackId& pack) const {

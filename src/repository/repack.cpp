@@ -32,12 +32,13 @@ public:
         codec_(options.compression_level) {
     // A pack has a number for each place in the index; any of them will do.
     std::uint32_t last = UINT32_MAX;
-    repository.index().for_each([&](const base::ChunkId&, const ChunkLocation& location) {
-      if (std::exchange(last, location.segment.pack) == location.segment.pack) return;
-      if (seen_.insert(location.segment.pack).second) {
-        numbers_.emplace(repository.index().pack(location.segment.pack).id, location.segment.pack);
-      }
-    });
+    repository.index().for_each_in_pack(
+        [&](const base::ChunkId&, std::uint32_t pack, std::uint32_t) {
+          if (std::exchange(last, pack) == pack) return;
+          if (seen_.insert(pack).second) {
+            numbers_.emplace(repository.index().pack(pack).id, pack);
+          }
+        });
     seen_.clear();
   }
 
