@@ -10,6 +10,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <sys/socket.h>
 #include <utility>
 
 namespace holdfast::storage {
@@ -113,7 +114,7 @@ Connection::Ticket Connection::send(PacketType type, base::ByteView fields) {
 void Connection::write_packet(base::ByteView packet) {
   const std::lock_guard turn(writing_);
   while (!packet.empty() && !broken_) {
-    const auto written = ::write(process_.input(), packet.data(), packet.size());
+    const auto written = ::send(process_.input(), packet.data(), packet.size(), MSG_NOSIGNAL);
     if (written > 0) {
       packet = packet.subspan(static_cast<std::size_t>(written));
       continue;

@@ -86,7 +86,8 @@ void SftpServer::configure(const std::vector<std::string>& lines) {
   if (!has_subsystem) config += "Subsystem sftp internal-sftp\n";
   write_text(file("sshd_config"), config);
   const auto host_key = content_of(file("host.pub"));
-  write_text(file("known_hosts"), fmt::format("[127.0.0.1]:{} {}", port_, host_key));
+  write_text(file("known_hosts"),
+             fmt::format("[127.0.0.1]:{} {}holdfast-test {}", port_, host_key, host_key));
   write_text(file("config"),
              fmt::format("IdentityFile {}\nIdentitiesOnly yes\nUserKnownHostsFile {}\n", file("id"),
                          file("known_hosts")));
@@ -124,6 +125,10 @@ SftpOptions SftpServer::options() const {
   SftpOptions options;
   options.config_file = file("config");
   return options;
+}
+
+SftpOptions SftpServer::options_for_any_port() const {
+  return options_with(content_of(file("config")) + "HostKeyAlias holdfast-test\n");
 }
 
 SftpOptions SftpServer::options_with(const std::string& lines) const {

@@ -20,8 +20,11 @@ public:
   SftpServer& operator=(const SftpServer&) = delete;
 
   Location address(const std::string& path) const;
+  std::uint16_t port() const { return port_; }
   /// With a key that the server takes and its host key known.
   SftpOptions options() const;
+  /// The same for who reaches it through another port.
+  SftpOptions options_for_any_port() const;
   std::string file(const std::string& name) const { return directory_.file(name); }
   /// Writes an ssh configuration with other lines than the usual ones.
   SftpOptions options_with(const std::string& lines) const;

@@ -2,7 +2,9 @@
 #include "base/random.hpp"
 #include "sftp_server_testing.hpp"
 #include "storage/backend.hpp"
+#include "storage/cutting_proxy.hpp"
 #include "storage/sftp/sftp_backend.hpp"
+#include "storage/wrappers/wrappers.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -93,6 +95,63 @@ TEST_F(SftpTest, ServersWithoutSftpAreSaid) {
       [&] { open_sftp(server.address(store()), server.options(), random_, SftpOpen::create); });
   EXPECT_THAT(error.what(), HasSubstr(server.address(store()).url()));
   EXPECT_NE(error.hint(), "");
+}
+
+/// A backend behind a network that can be cut, as the program uses it: with retries.
+class CutSftpTest : public SftpTest {
+protected:
+  std::unique_ptr<Backend> open_behind(CuttingProxy& proxy) {
+    auto address = shared_sftp_server().address(store());
+    address.port = proxy.port();
+    auto options = shared_sftp_server().options_for_any_port();
+    options.stall_seconds = 2;
+    return with_retries(open_sftp(address, options, random_, SftpOpen::create), {.attempts_max = 4},
+                        random_, [](double) {});
+  }
+  /// Everything that a run does with a store.
+  void use(Backend& backend, const base::Bytes& large) {
+    ASSERT_EQ(put(backend, "packs/ab/large", large), PutOutcome::stored);
+    ASSERT_EQ(put(backend, "small", base::as_bytes("1")), PutOutcome::stored);
+    EXPECT_EQ(get(backend, "packs/ab/large", large.size()), large);
+    std::size_t seen = 0;
+    backend.list("", [&](const ObjectInfo&) { ++seen; });
+    EXPECT_EQ(seen, 2U);
+    EXPECT_EQ(backend.remove("small"), RemoveOutcome::removed);
+    EXPECT_FALSE(backend.stat("small"));
+  }
+};
+
+TEST_F(CutSftpTest, NothingIsLostOrDoubledWhereverTheNetworkIsCut) {
+  base::Bytes large(300'000);
+  random_.fill(large);
+  std::uint64_t whole = 0;
+  {
+    CuttingProxy proxy(shared_sftp_server().port());
+    const auto backend = open_behind(proxy);
+    const auto connected = proxy.relayed();
+    use(*backend, large);
+    whole = proxy.relayed() - connected;
+  }
+  constexpr std::uint64_t positions = 16;
+  for (std::uint64_t position = 0; position < positions; ++position) {
+    SCOPED_TRACE(position);
+    std::filesystem::remove_all(store());
+    CuttingProxy proxy(shared_sftp_server().port());
+    const auto backend = open_behind(proxy);
+    proxy.cut_after(whole * position / positions, position % 2 == 0 ? Cut::reset : Cut::close);
+    use(*backend, large);
+    EXPECT_TRUE(proxy.has_cut());
+  }
+}
+
+TEST_F(CutSftpTest, ANetworkThatStallsIsLeft) {
+  base::Bytes large(300'000);
+  random_.fill(large);
+  CuttingProxy proxy(shared_sftp_server().port());
+  const auto backend = open_behind(proxy);
+  proxy.cut_after(100'000, Cut::stall);
+  use(*backend, large);
+  EXPECT_TRUE(proxy.has_cut());
 }
 
 TEST_F(SftpTest, WhatADeadWriterLeftGoesAfterADay) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -32,6 +33,15 @@ struct Pipe {
 Pipe make_pipe() {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw base::system_error(errno, "making a pipe");
+  return {base::Fd(ends[0]), base::Fd(ends[1])};
+}
+
+/// A socket where a pipe would do: writing to one whose reader is gone can be told not to signal.
+Pipe make_input() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+    throw base::system_error(errno, "making a pipe");
+  }
   return {base::Fd(ends[0]), base::Fd(ends[1])};
 }
 
@@ -80,7 +90,7 @@ pid_t spawn(const std::vector<std::string>& arguments, int input, int output, in
 }  // namespace
 
 SshProcess::SshProcess(const std::vector<std::string>& arguments) {
-  auto input = make_pipe();
+  auto input = make_input();
   auto output = make_pipe();
   auto errors = make_pipe();
   process_ = spawn(arguments, input.read_end.get(), output.write_end.get(), errors.write_end.get());

@@ -20,7 +20,7 @@ public:
   SshProcess(const SshProcess&) = delete;
   SshProcess& operator=(const SshProcess&) = delete;
 
-  int input() const { return input_.get(); }    // not blocking
+  int input() const { return input_.get(); }    // a socket, not blocking
   int output() const { return output_.get(); }  // not blocking
   int errors() const { return errors_.get(); }  // not blocking
   /// Ends it at once: every read and write fails from here on. Threads: any.

@@ -1,0 +1,143 @@
+#include "storage/cutting_proxy.hpp"
+
+#include "base/bytes.hpp"
+#include "base/error.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <sys/socket.h>
+#include <vector>
+
+namespace holdfast::storage {
+
+namespace {
+
+constexpr int look_ms = 50;
+constexpr std::size_t relay_size = 16 * 1024;
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+base::Fd tcp_socket() {
+  base::Fd made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!made) throw base::system_error(errno, "making a socket");
+  return made;
+}
+
+void end_with_reset(int socket) {
+  const linger at_once{1, 0};
+  ::setsockopt(socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+bool send_all(int socket, base::ByteView bytes) {
+  while (!bytes.empty()) {
+    const auto sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+}  // namespace
+
+CuttingProxy::CuttingProxy(std::uint16_t target_port)
+    : listening_(tcp_socket()), target_port_(target_port) {
+  auto address = loopback(0);
+  socklen_t size = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(listening_.get(), any, size) != 0 || ::listen(listening_.get(), 64) != 0 ||
+      ::getsockname(listening_.get(), any, &size) != 0) {
+    throw base::system_error(errno, "listening on loopback");
+  }
+  port_ = ntohs(address.sin_port);
+  connections_.spawn([this](const std::stop_token& stopping) { accept_all(stopping); });
+}
+
+CuttingProxy::~CuttingProxy() = default;
+
+void CuttingProxy::cut_after(std::uint64_t bytes, Cut how) {
+  const std::lock_guard lock(mutex_);
+  planned_ = true;
+  left_ = bytes;
+  how_ = how;
+}
+
+bool CuttingProxy::has_cut() const {
+  const std::lock_guard lock(mutex_);
+  return !planned_;
+}
+
+std::size_t CuttingProxy::allow(std::size_t size, Cut& how) {
+  const std::lock_guard lock(mutex_);
+  if (!planned_) return size;
+  const auto allowed = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
+  left_ -= allowed;
+  if (allowed < size) {
+    planned_ = false;
+    how = how_;
+  }
+  return allowed;
+}
+
+void CuttingProxy::accept_all(const std::stop_token& stopping) {
+  base::TaskGroup relays(stopping);
+  while (!stopping.stop_requested()) {
+    pollfd waiting{listening_.get(), POLLIN, 0};
+    if (::poll(&waiting, 1, look_ms) <= 0) continue;
+    auto client =
+        std::make_shared<base::Fd>(::accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!*client) continue;
+    relays.spawn(
+        [this, client](const std::stop_token& ending) { relay(std::move(*client), ending); });
+  }
+}
+
+void CuttingProxy::relay(base::Fd client, const std::stop_token& stopping) {
+  const auto server = tcp_socket();
+  const auto target = loopback(target_port_);
+  if (::connect(server.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0) {
+    return;
+  }
+  std::array<std::byte, relay_size> buffer;
+  const std::array<int, 2> ends = {client.get(), server.get()};
+  bool stalled = false;
+  while (!stopping.stop_requested()) {
+    std::array<pollfd, 2> waiting = {pollfd{ends[0], POLLIN, 0}, pollfd{ends[1], POLLIN, 0}};
+    if (stalled) {
+      ::poll(nullptr, 0, look_ms);
+      continue;
+    }
+    if (::poll(waiting.data(), waiting.size(), look_ms) <= 0) continue;
+    for (std::size_t from = 0; from < ends.size() && !stalled; ++from) {
+      if (waiting[from].revents == 0) continue;
+      const auto got = ::recv(ends[from], buffer.data(), buffer.size(), 0);
+      if (got <= 0) return;
+      const auto size = static_cast<std::size_t>(got);
+      auto how = Cut::close;
+      const auto allowed = allow(size, how);
+      if (!send_all(ends[1 - from], base::ByteView(buffer).first(allowed))) return;
+      relayed_ += allowed;
+      if (allowed == size) continue;
+      stalled = how == Cut::stall;
+      if (stalled) break;
+      if (how == Cut::reset) {
+        end_with_reset(ends[0]);
+        end_with_reset(ends[1]);
+      }
+      return;
+    }
+  }
+}
+
+}  // namespace holdfast::storage

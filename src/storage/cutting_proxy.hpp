@@ -1,0 +1,52 @@
+// A TCP relay on loopback that fails as networks do, for tests of remote stores.
+#pragma once
+
+#include "base/fd.hpp"
+#include "base/task_group.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+
+namespace holdfast::storage {
+
+enum class Cut : std::uint8_t {
+  reset,  // both sides see the connection reset
+  close,  // both sides see its orderly end
+  stall,  // nothing goes through any more, and nobody is told
+};
+
+/// Relays every connection to another port, and cuts connections where it is told to.
+/// Threads: all calls from any.
+class CuttingProxy {
+public:
+  explicit CuttingProxy(std::uint16_t target_port);
+  ~CuttingProxy();
+
+  std::uint16_t port() const { return port_; }
+  /// The connection that carries the byte number `bytes` from now on, in either direction, is cut
+  /// there; once.
+  void cut_after(std::uint64_t bytes, Cut how);
+  /// Bytes relayed so far, both directions.
+  std::uint64_t relayed() const { return relayed_; }
+  /// Whether the planned cut was made.
+  bool has_cut() const;
+
+private:
+  void accept_all(const std::stop_token& stopping);
+  void relay(base::Fd client, const std::stop_token& stopping);
+  /// How many of `size` bytes may pass; fewer than that: the cut comes then.
+  std::size_t allow(std::size_t size, Cut& how);
+
+  base::Fd listening_;
+  std::uint16_t target_port_;
+  std::uint16_t port_ = 0;
+  std::atomic<std::uint64_t> relayed_ = 0;
+  mutable std::mutex mutex_;
+  bool planned_ = false;
+  std::uint64_t left_ = 0;
+  Cut how_ = Cut::reset;
+  base::TaskGroup connections_;  // last: they end before what they use
+};
+
+}  // namespace holdfast::storage
