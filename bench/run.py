@@ -181,6 +181,64 @@ def machine():
             f"{time.strftime('%Y-%m-%d')}")
 
 
+def tree_section(options, work, scratch, everyone):
+    path = data.kernel_tree(work)
+    verbs = ["first backup", "unchanged backup", "restore", "check all data"]
+    rows = compare("tree", path, verbs, options.runs, scratch, everyone)
+    return table("tree", rows, verbs, floors(path, scratch))
+
+
+def large_section(options, work, scratch, everyone):
+    path = data.large_file(work)
+    verbs = ["first backup", "restore"]
+    rows = compare("large", path, verbs, options.runs, scratch, everyone)
+    return table("large", rows, verbs, floors(os.path.dirname(path), scratch))
+
+
+def measured(name, options, work, scratch, everyone):
+    """The lines of one section, with when and what was measured."""
+    lines = {
+        "tree": lambda: tree_section(options, work, scratch, everyone),
+        "large": lambda: large_section(options, work, scratch, everyone),
+        "touched": lambda: touched_section(work, scratch),
+        "many": lambda: many_section(work, scratch),
+        "index": lambda: index_section(scratch),
+        "browse": lambda: browse.section(work, scratch),
+        "safety": lambda: safety.section(work, scratch),
+        "prune": lambda: prune.section(scratch, built("many_chunks")),
+    }[name]()
+    heading, rest = lines[0], lines[1:]
+    return [heading, "", f"Measured {time.strftime('%Y-%m-%d %H:%M')} at {commit()}."] + rest
+
+
+def commit():
+    """The commit that is measured, if git knows it."""
+    found = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return found.stdout.strip() or "an unknown commit"
+
+
+def earlier_sections(path):
+    """Section -> its text, as an earlier run left them in `path`."""
+    if not os.path.exists(path):
+        return {}
+    with open(path) as file:
+        parts = file.read().split("<!-- section ")[1:]
+    return {part.split(" -->\n", 1)[0]: part.split(" -->\n", 1)[1].strip() for part in parts}
+
+
+def header(options, everyone):
+    return ["# Benchmark", "", f"Machine: {machine()}.",
+            "Versions: " + ", ".join(t.version() for t in everyone)
+            + ". All at their defaults, borg with zstd 3.",
+            f"Medians of {options.runs} runs (borg once) on a warm page cache, memory full of "
+            "clean pages and nothing waiting to be written (`settle` in measure.py); processor "
+            "seconds in brackets; peak resident memory.",
+            "A floor is what no tool can go below: its work alone, on all cores (floor.cpp). "
+            "In the column of ratios it is the best that could be reached here.",
+            "Made by `./dev bench`; quote the ratios, not the seconds. A run with `--only` leaves "
+            "the other sections as they were.", ""]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="repetitions of each work (default 3)")
@@ -192,45 +250,18 @@ def main():
     work = os.path.abspath(options.data)
     scratch = os.path.join(work, "scratch")
     os.makedirs(scratch, exist_ok=True)
-    wanted = options.only or SECTIONS
     everyone = [tools.Holdfast(scratch), tools.Restic(scratch)]
     if not options.no_borg:
         everyone.append(tools.Borg(scratch))
-
-    lines = ["# Benchmark", "", f"Machine: {machine()}.",
-             "Versions: " + ", ".join(t.version() for t in everyone)
-             + ". All at their defaults, borg with zstd 3.",
-             f"Medians of {options.runs} runs (borg once) on a warm page cache, memory full of "
-             "clean pages and nothing waiting to be written (`settle` in measure.py); processor "
-             "seconds in brackets; peak resident memory.",
-             "A floor is what no tool can go below: its work alone, on all cores (floor.cpp). "
-             "In the column of ratios it is the best that could be reached here.",
-             "Made by `./dev bench`; quote the ratios, not the seconds.", ""]
-    if "tree" in wanted:
-        verbs = ["first backup", "unchanged backup", "restore", "check all data"]
-        path = data.kernel_tree(work)
-        rows = compare("tree", path, verbs, options.runs, scratch, everyone)
-        lines += table("tree", rows, verbs, floors(path, scratch))
-    if "large" in wanted:
-        verbs = ["first backup", "restore"]
-        path = data.large_file(work)
-        rows = compare("large", path, verbs, options.runs, scratch, everyone)
-        lines += table("large", rows, verbs, floors(os.path.dirname(path), scratch))
-    if "touched" in wanted:
-        lines += touched_section(work, scratch)
-    if "many" in wanted:
-        lines += many_section(work, scratch)
-    if "index" in wanted:
-        lines += index_section(scratch)
-    if "browse" in wanted:
-        lines += browse.section(work, scratch)
-    if "safety" in wanted:
-        lines += safety.section(work, scratch)
-    if "prune" in wanted:
-        lines += prune.section(scratch, built("many_chunks"))
+    sections = earlier_sections(options.output)
+    for name in options.only or SECTIONS:
+        sections[name] = "\n".join(measured(name, options, work, scratch, everyone)).strip()
     measure.remove(scratch)
     with open(options.output, "w") as out:
-        out.write("\n".join(lines).rstrip() + "\n")
+        out.write("\n".join(header(options, everyone)))
+        for name in SECTIONS:
+            if name in sections:
+                out.write(f"\n<!-- section {name} -->\n{sections[name]}\n")
     print(f"written: {options.output}")
 
 
