@@ -263,9 +263,11 @@ private:
     batch->entries.push_back(std::move(entry));
     run_.large_files.submit(
         file, extents,
-        [batch, file, length = extents.length(), this](LargeFileReader::Result result) {
+        // Once pushed, the run may end while push is still waking it: so the queue is held.
+        [batch, file, length = extents.length(), done = completions_,
+         this](LargeFileReader::Result result) {
           settle_large(batch->entries.front(), *file, std::move(result), length);
-          completions_->push(batch);
+          done->push(batch);
         });
   }
 
