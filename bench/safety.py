@@ -7,7 +7,7 @@ import data
 import measure
 import tools
 
-ROUNDS = 5
+ROUNDS = 3
 COST_GOAL = 1.05
 
 
