@@ -4,7 +4,6 @@
 #include "base/error.hpp"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -20,14 +19,6 @@ namespace {
 
 constexpr int look_ms = 50;
 constexpr std::size_t relay_size = 16 * 1024;
-
-sockaddr_in loopback(std::uint16_t port) {
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  return address;
-}
 
 base::Fd tcp_socket() {
   base::Fd made(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -51,9 +42,17 @@ bool send_all(int socket, base::ByteView bytes) {
 
 }  // namespace
 
+sockaddr_in loopback_address(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
 CuttingProxy::CuttingProxy(std::uint16_t target_port)
     : listening_(tcp_socket()), target_port_(target_port) {
-  auto address = loopback(0);
+  auto address = loopback_address(0);
   socklen_t size = sizeof address;
   auto* const any = reinterpret_cast<sockaddr*>(&address);
   if (::bind(listening_.get(), any, size) != 0 || ::listen(listening_.get(), 64) != 0 ||
@@ -105,7 +104,7 @@ void CuttingProxy::accept_all(const std::stop_token& stopping) {
 
 void CuttingProxy::relay(base::Fd client, const std::stop_token& stopping) {
   const auto server = tcp_socket();
-  const auto target = loopback(target_port_);
+  const auto target = loopback_address(target_port_);
   if (::connect(server.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0) {
     return;
   }

@@ -4,11 +4,16 @@
 #include "base/fd.hpp"
 #include "base/task_group.hpp"
 
+#include <netinet/in.h>
+
 #include <atomic>
 #include <cstdint>
 #include <mutex>
 
 namespace holdfast::storage {
+
+/// 127.0.0.1 and `port`, as sockets take it.
+sockaddr_in loopback_address(std::uint16_t port);
 
 enum class Cut : std::uint8_t {
   reset,  // both sides see the connection reset
