@@ -9,12 +9,15 @@
 #     HEADERS  local_backend.hpp            # public: "storage/local/local_backend.hpp"
 #     SOURCES  local_backend.cpp naming.cpp # every .cpp that is not a test or fuzz target
 #     TESTS    local_backend_test.cpp       # all in one executable, storage_local_tests
+#     LONG_TESTS naming_stress_test.cpp     # likewise, storage_local_long_tests: see below
 #     TEST_DEPENDS storage_memory storage_testing   # modules that only the tests use
 #     FUZZERS  naming_fuzz.cpp)             # corpus: tests/corpus/naming_fuzz/
 #
-# Tests link gtest, gmock and rapidcheck. TESTING_HEADERS and TESTING_SOURCES make the library
-# `<name>_testing` (contract suites, fakes; may include gtest), which other modules name in
-# TEST_DEPENDS. Its headers are included by their path in src/ like public ones.
+# Tests link gtest, gmock and rapidcheck. LONG_TESTS are those that do less under a sanitizer:
+# `./dev test` runs all tests under the sanitizers, and these once more without, at their full
+# number. The target holdfast_long_tests builds them all. TESTING_HEADERS and TESTING_SOURCES make
+# the library `<name>_testing` (contract suites, fakes; may include gtest), which other modules name
+# in TEST_DEPENDS. Its headers are included by their path in src/ like public ones.
 #
 # Rules that hold themselves:
 # - A dependency must stand above this module in src/CMakeLists.txt (else: configure error).
@@ -99,19 +102,20 @@ function(_holdfast_fuzzer name source libraries)
   endif()
 endfunction()
 
-function(_holdfast_tests name sources libraries)
-  add_executable(${name}_tests ${sources})
-  target_compile_options(${name}_tests PRIVATE ${holdfast_warnings})
-  target_link_libraries(${name}_tests PRIVATE ${libraries} GTest::gmock_main rapidcheck
+# The executable `target` of the module `name`; its tests carry the label `label`.
+function(_holdfast_tests name target label sources libraries)
+  add_executable(${target} ${sources})
+  target_compile_options(${target} PRIVATE ${holdfast_warnings})
+  target_link_libraries(${target} PRIVATE ${libraries} GTest::gmock_main rapidcheck
                         rapidcheck_gtest)
   # Listed when ctest starts: building never runs a test executable.
-  gtest_discover_tests(${name}_tests TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
-                       PROPERTIES LABELS unit TIMEOUT 300)
+  gtest_discover_tests(${target} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
+                       PROPERTIES LABELS ${label} TIMEOUT 300)
 endfunction()
 
 function(holdfast_module name)
-  set(lists SOURCES HEADERS PUBLIC PRIVATE EXTERNAL TESTS TEST_DEPENDS TESTING_HEADERS
-            TESTING_SOURCES FUZZERS)
+  set(lists SOURCES HEADERS PUBLIC PRIVATE EXTERNAL TESTS LONG_TESTS TEST_DEPENDS
+            TESTING_HEADERS TESTING_SOURCES FUZZERS)
   cmake_parse_arguments(arg "" "" "${lists}" ${ARGN})
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "holdfast_module(${name}): what is '${arg_UNPARSED_ARGUMENTS}'?")
@@ -145,7 +149,11 @@ function(holdfast_module name)
     list(APPEND libraries holdfast::${dependency})
   endforeach()
   if(arg_TESTS)
-    _holdfast_tests(${name} "${arg_TESTS}" "${libraries}")
+    _holdfast_tests(${name} ${name}_tests unit "${arg_TESTS}" "${libraries}")
+  endif()
+  if(arg_LONG_TESTS)
+    _holdfast_tests(${name} ${name}_long_tests long "${arg_LONG_TESTS}" "${libraries}")
+    add_dependencies(holdfast_long_tests ${name}_long_tests)
   endif()
   foreach(fuzzer IN LISTS arg_FUZZERS)
     _holdfast_fuzzer(${name} ${fuzzer} "${libraries}")
@@ -175,6 +183,7 @@ endfunction()
 
 if(HOLDFAST_TESTS)
   include(GoogleTest)
+  add_custom_target(holdfast_long_tests)
 endif()
 if(HOLDFAST_FUZZING)
   add_custom_target(holdfast_fuzzers)

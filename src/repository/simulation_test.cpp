@@ -408,8 +408,8 @@ TEST_P(Simulator, NothingThatWasPromisedIsLost) {
     race.run();
     ASSERT_EQ(race.failure(), "") << "repeat it: HOLDFAST_SIM_SEEDS=1 HOLDFAST_SIM_SEED="
                                   << seed - GetParam() * 1'000'000'000
-                                  << " repository_tests --gtest_filter='*Simulator*/" << GetParam()
-                                  << "'";
+                                  << " repository_long_tests --gtest_filter='*Simulator*/"
+                                  << GetParam() << "'";
   }
 }
 
