@@ -1,6 +1,7 @@
 #include "browse/find.hpp"
 
-#include <optional>
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace holdfast::browse {
@@ -25,13 +26,31 @@ public:
     return descend;
   }
 
+  bool knows_base(repository::TreeBase&& base) override {
+    auto& frame = frames_.back();
+    if (frame.key.empty()) return false;
+    frame.base_key = key_of(base.tree);
+    frame.changed = std::move(base.changed);
+    const auto known = finder_.known_.find(frame.base_key);
+    if (known == finder_.known_.end()) return false;
+    if (!std::ranges::includes(frame.changed, known->second.unseen)) return false;
+    frame.base = &known->second;
+    return true;
+  }
+
   void left() override {
     auto frame = std::move(frames_.back());
     frames_.pop_back();
+    if (frame.base != nullptr) {
+      frame.matches = with_base(frame);
+    } else if (!frame.base_key.empty()) {
+      remember_base(frame);
+    }
     path_.resize(frame.parent_path_size);
     auto& above = frames_.back().matches;
     above.insert(above.end(), frame.matches.begin(), frame.matches.end());
-    if (!frame.key.empty()) finder_.known_.emplace(std::move(frame.key), std::move(frame.matches));
+    if (frame.key.empty()) return;
+    finder_.known_.insert_or_assign(std::move(frame.key), Known{std::move(frame.matches), {}});
   }
 
   Matches take() { return std::move(frames_.front().matches); }
@@ -41,20 +60,63 @@ private:
     std::string key;  // empty: other items begin below, so the tree's id does not say it all
     std::size_t parent_path_size = 0;
     Matches matches;
+    std::string base_key{};              // of the tree that this one says its differences from
+    std::vector<std::string> changed{};  // the names that differ
+    const Known* base = nullptr;         // when only those are visited
   };
+
+  std::string key_of(const base::ChunkId& tree) const {
+    return std::string(base::as_text(tree.view())) + path_;
+  }
 
   Descend enter(const Place& place, std::size_t parent_path_size) {
     std::string key;
     if (place.overlay == nullptr && place.node.tree) {
-      key = std::string(base::as_text(place.node.tree->view())) + path_;
-      if (const auto known = finder_.known_.find(key); known != finder_.known_.end()) {
+      key = key_of(*place.node.tree);
+      const auto known = finder_.known_.find(key);
+      if (known != finder_.known_.end() && known->second.unseen.empty()) {
         auto& here = frames_.back().matches;
-        here.insert(here.end(), known->second.begin(), known->second.end());
+        here.insert(here.end(), known->second.matches.begin(), known->second.matches.end());
         return Descend::no;
       }
     }
     frames_.push_back({std::move(key), parent_path_size, {}});
     return Descend::yes;
+  }
+
+  /// The name, in the directory that the walk is in, that `match` is or lies below.
+  std::string_view name_here(const Match& match) const {
+    const auto rest = std::string_view(match.path).substr(path_.size() + 1);
+    return rest.substr(0, rest.find('/'));
+  }
+
+  bool is_changed(const Frame& frame, const Match& match) const {
+    return std::ranges::binary_search(frame.changed, name_here(match));
+  }
+
+  /// What was found under the changed names, and what the base has under all others.
+  Matches with_base(const Frame& frame) const {
+    Matches all;
+    auto next = frame.matches.begin();
+    for (const auto& match : frame.base->matches) {
+      if (is_changed(frame, *match)) continue;
+      while (next != frame.matches.end() && name_here(**next) < name_here(*match))
+        all.push_back(*next++);
+      all.push_back(match);
+    }
+    all.insert(all.end(), next, frame.matches.end());
+    return all;
+  }
+
+  /// What was not changed was seen in the base.
+  void remember_base(Frame& frame) {
+    Known base{{}, std::move(frame.changed)};
+    for (const auto& match : frame.matches) {
+      if (!std::ranges::binary_search(base.unseen, name_here(*match))) {
+        base.matches.push_back(match);
+      }
+    }
+    finder_.known_.insert_or_assign(std::move(frame.base_key), std::move(base));
   }
 
   Finder& finder_;

@@ -26,7 +26,8 @@ struct Match {
 using Matches = std::vector<std::shared_ptr<const Match>>;
 
 /// Looks for entries in one snapshot after the other. A directory that was there unchanged in an
-/// earlier snapshot is not read again.
+/// earlier snapshot is not read again; of one that is stored as its differences from a tree that
+/// was read, only the differences are.
 class Finder {
 public:
   using Test = std::function<bool(const std::string& path, const sources::Entry& entry)>;
@@ -37,10 +38,15 @@ public:
 
 private:
   class Search;
+  /// What was found below one directory.
+  struct Known {
+    Matches matches;
+    std::vector<std::string> unseen;  // names in it that were not looked at, ascending
+  };
 
   repository::ChunkSource& chunks_;
   const Test test_;
-  std::unordered_map<std::string, Matches> known_;  // by tree id and path
+  std::unordered_map<std::string, Known> known_;  // by tree id and path
 };
 
 }  // namespace holdfast::browse

@@ -85,7 +85,9 @@ private:
 
   void list(const Place& directory, const std::function<bool(Place&&)>& visit) {
     try {
-      view_.list(directory, chunks_, visit);
+      view_.list(directory, chunks_, visit, [this](repository::TreeBase&& base) {
+        return visitor_.knows_base(std::move(base));
+      });
     } catch (const base::Error& error) {
       visitor_.damaged(error);
     }
@@ -197,7 +199,8 @@ std::optional<Place> SnapshotView::find(const Place& directory, std::string_view
 }
 
 void SnapshotView::list(const Place& directory, repository::ChunkSource& chunks,
-                        const std::function<bool(Place&&)>& visit) const {
+                        const std::function<bool(Place&&)>& visit,
+                        const repository::KnowsBase& knows) const {
   static const Overlay nothing_below;
   const auto& overlay = directory.overlay != nullptr ? *directory.overlay : nothing_below;
   auto next = overlay.children.begin();
@@ -223,7 +226,10 @@ void SnapshotView::list(const Place& directory, repository::ChunkSource& chunks,
           }
           return going_on;
         },
-        Lists::detached);
+        Lists::detached,
+        [&](repository::TreeBase&& base) {
+          return directory.overlay == nullptr && knows(std::move(base));
+        });
   }
   visit_items_before(nullptr);
 }

@@ -2,6 +2,7 @@
 
 #include "repository/chunk_io.hpp"
 #include "repository/snapshot.hpp"
+#include "repository/tree.hpp"
 
 #include <functional>
 #include <map>
@@ -50,9 +51,12 @@ public:
   /// What `directory` has under `name`.
   std::optional<Place> find(const Place& directory, std::string_view name,
                             repository::ChunkSource& chunks) const;
-  /// Everything in `directory`, in byte order of names. `visit` says whether to go on.
-  void list(const Place& directory, repository::ChunkSource& chunks,
-            const std::function<bool(Place&&)>& visit) const;
+  /// Everything in `directory`, in byte order of names. `visit` says whether to go on. `knows` as
+  /// in repository::read_tree; not asked where other items begin.
+  void list(
+      const Place& directory, repository::ChunkSource& chunks,
+      const std::function<bool(Place&&)>& visit,
+      const repository::KnowsBase& knows = [](repository::TreeBase&&) { return false; }) const;
 
 private:
   void add(const repository::SnapshotItem& item);
@@ -69,6 +73,9 @@ public:
   /// May move anything out of `place` but `node.tree`, `overlay` and `item`.
   virtual Descend see(Place& place) = 0;
   virtual void left() {}
+  /// Of the directory that was gone into last, when it is told by its differences from another
+  /// tree: true when the visitor knows that tree and wants to see only entries with a changed name.
+  virtual bool knows_base(repository::TreeBase&&) { return false; }
   /// The rest of the directory that the walk is in cannot be read. Called in a handler: the default
   /// throws on, returning goes on with what is left.
   virtual void damaged(const base::Error& error);

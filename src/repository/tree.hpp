@@ -98,6 +98,16 @@ enum class Lists : std::uint8_t { attached, detached };
 /// Errors: corrupt when a page does not decode or names are out of order or not allowed.
 void read_tree(const base::ChunkId& tree, ChunkSource& source,
                const std::function<bool(Node&&)>& visit, Lists lists = Lists::attached);
+/// What a directory says that is told by its differences from another one.
+struct TreeBase {
+  base::ChunkId tree;                // the other one
+  std::vector<std::string> changed;  // names that were added, replaced or removed, ascending
+};
+using KnowsBase = std::function<bool(TreeBase&&)>;
+/// As read_tree. Of such a directory `knows` is told first: when it returns true, only nodes with a
+/// changed name are visited, and the other directory is not read.
+void read_tree(const base::ChunkId& tree, ChunkSource& source,
+               const std::function<bool(Node&&)>& visit, Lists lists, const KnowsBase& knows);
 /// The node called `name`, read through index pages only.
 std::optional<Node> find_in_tree(const base::ChunkId& tree, std::string_view name,
                                  ChunkSource& source, Lists lists = Lists::attached);

@@ -61,11 +61,28 @@ void visit_pages(const TreePage& page, ChunkSource& source,
   }
 }
 
+/// Both rows ascend, and no name is in both.
+std::vector<std::string> changed_names(const TreePage& overlay) {
+  std::vector<std::string> names;
+  names.reserve(overlay.nodes.size() + overlay.removed.size());
+  for (const auto& node : overlay.nodes)
+    names.push_back(node.entry.name);
+  names.insert(names.end(), overlay.removed.begin(), overlay.removed.end());
+  std::ranges::inplace_merge(names,
+                             names.begin() + static_cast<std::ptrdiff_t>(overlay.nodes.size()));
+  return names;
+}
+
 }  // namespace
 
 void read_tree(const base::ChunkId& tree, ChunkSource& source, const Visit& visit, Lists lists) {
+  read_tree(tree, source, visit, lists, [](TreeBase&&) { return false; });
+}
+
+void read_tree(const base::ChunkId& tree, ChunkSource& source, const Visit& visit, Lists lists,
+               const KnowsBase& knows) {
   auto root = load_root(tree, source);
-  if (!root.base) {
+  if (!root.base || knows({*root.base, changed_names(root)})) {
     PageWalk(source, lists, visit).walk(std::move(root));
     return;
   }

@@ -182,6 +182,43 @@ TEST(Overlay, HoldsTheDifferencesAlone) {
   EXPECT_EQ(write_after(again, nodes, chunks), whole) << "changed back";
 }
 
+TEST(Overlay, ShowsWhatChangedToWhoKnowsItsBase) {
+  auto nodes = many_files(30);
+  MemoryChunks chunks;
+  const auto whole = write_tree(nodes, chunks);
+  const auto replaced = nodes[7].entry.name;
+  const auto removed = nodes[3].entry.name;
+  nodes[7].entry.size = 99;
+  nodes.erase(nodes.begin() + 3);
+  const auto changed = write_after(whole, nodes, chunks);
+  std::vector<std::string> seen;
+  const auto read = [&](const base::ChunkId& tree, bool known) {
+    seen.clear();
+    std::vector<TreeBase> bases;
+    read_tree(
+        tree, chunks,
+        [&](Node&& node) {
+          seen.push_back(node.entry.name);
+          return true;
+        },
+        Lists::detached,
+        [&](TreeBase&& base) {
+          bases.push_back(std::move(base));
+          return known;
+        });
+    return bases;
+  };
+  const auto bases = read(changed, true);
+  ASSERT_EQ(bases.size(), 1U);
+  EXPECT_EQ(bases[0].tree, whole);
+  EXPECT_EQ(bases[0].changed, (std::vector{removed, replaced}));
+  EXPECT_EQ(seen, std::vector{replaced});
+  EXPECT_EQ(read(changed, false).size(), 1U);
+  EXPECT_EQ(seen.size(), nodes.size());
+  EXPECT_TRUE(read(whole, true).empty());
+  EXPECT_EQ(seen.size(), 30U);
+}
+
 TEST(Overlay, GivesWayWhenMuchDiffers) {
   auto nodes = many_files(30);
   MemoryChunks chunks;
