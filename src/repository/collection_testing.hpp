@@ -111,6 +111,7 @@ public:
     PruneOptions options;
     options.pack_size_target = 60'000;
     options.small_pack_bytes = 0;
+    options.threads = 1;
     options.renews_by_thread = false;
     return options;
   }

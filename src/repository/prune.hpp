@@ -35,6 +35,9 @@ struct PruneOptions {
   bool wait = false;
   /// How to wait; used for the grace and for leases.
   std::function<void(std::int64_t seconds)> sleep{};
+  /// How many packs are written anew at a time; 0: one more than there are cores. With 1 the
+  /// calling thread does everything, so that a simulator decides what follows what.
+  unsigned threads = 0;
   /// As WriteOptions::renews_by_thread.
   bool renews_by_thread = true;
 };

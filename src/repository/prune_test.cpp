@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <mutex>
+#include <numeric>
 
 namespace holdfast::repository {
 namespace {
@@ -67,6 +69,82 @@ TEST_F(PruneTest, AMostlyDeadPackIsWrittenAnew) {
   EXPECT_TRUE(report.finished());
   expect_all_restore();
   EXPECT_TRUE(plan_prune(*reopen(), options(), progress, {}).empty());
+}
+
+/// Notes what a person would be told. Any thread.
+class Warnings final : public base::ProgressObserver {
+public:
+  void on_progress(const base::Progress& progress) override {
+    const std::lock_guard lock(mutex_);
+    if (progress.phase == "repack") moved_ = std::max(moved_, progress.items_done);
+  }
+  void on_warning(const std::string& message) override {
+    const std::lock_guard lock(mutex_);
+    texts_.push_back(message);
+  }
+  std::vector<std::string> texts() const { return texts_; }
+  std::uint64_t moved() const { return moved_; }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::string> texts_;
+  std::uint64_t moved_ = 0;
+};
+
+std::vector<int> numbers_below(int end) {
+  std::vector<int> numbers(static_cast<std::size_t>(end));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  return numbers;
+}
+
+TEST_F(PruneTest, SeveralThreadsMoveWhatIsNeeded) {
+  auto wanted = options();
+  wanted.threads = 4;
+  const auto first = back_up(*repository, "a", files(numbers_below(60)));
+  back_up(*repository, "a", files({1, 7, 13, 22, 31, 38, 45, 52, 59}));
+  forget(*repository, first);
+  const auto planned = plan_prune(*repository, wanted, progress, {});
+  ASSERT_GT(planned.repacked.size(), 4U);
+  const auto report = apply_prune(*repository, planned, wanted, progress, {});
+  EXPECT_EQ(report.packs_repacked, planned.repacked.size());
+  EXPECT_TRUE(report.finished());
+  expect_all_restore();
+  EXPECT_TRUE(plan_prune(*reopen(), wanted, progress, {}).empty());
+}
+
+TEST_F(PruneTest, ADamagedPackStaysAndOthersAreMoved) {
+  for (const unsigned threads : {1U, 3U}) {
+    CollectionRepository fresh;
+    auto wanted = fresh.options();
+    wanted.threads = threads;
+    const auto first = fresh.back_up(*fresh.repository, "a", files(numbers_below(40)));
+    fresh.back_up(*fresh.repository, "a", files({1, 7, 13, 22, 31, 38}));
+    fresh.forget(*fresh.repository, first);
+    const auto planned = plan_prune(*fresh.repository, wanted, progress, {});
+    ASSERT_GT(planned.repacked.size(), 2U);
+    const auto damaged =
+        std::ranges::find(planned.repacked, pipeline::PackKind::data, &PrunePack::kind);
+    ASSERT_NE(damaged, planned.repacked.end());
+    const auto hex = damaged->id.hex();
+    const auto name = "packs/" + hex.substr(0, 2) + "/" + hex;
+    const auto whole = fresh.object(name);
+    auto bytes = whole;
+    std::fill(bytes.begin() + 192,
+              bytes.begin() + static_cast<std::ptrdiff_t>(bytes.size() * 3 / 8),
+              std::byte{0});  // segments: behind them is as much parity
+    fresh.replace(name, bytes);
+    Warnings seen;
+    const auto report = apply_prune(*fresh.repository, planned, wanted, seen, {});
+    EXPECT_THAT(seen.texts(), testing::ElementsAre(testing::HasSubstr(damaged->id.short_hex())));
+    EXPECT_EQ(seen.moved(), planned.repacked.size());
+    EXPECT_EQ(report.packs_repacked, planned.repacked.size() - 1);
+    EXPECT_TRUE(fresh.memory->stat(name)) << "what is damaged may still be mended";
+    fresh.replace(name, whole);
+    fresh.expect_all_restore();
+    fresh.prune(*fresh.reopen());
+    fresh.expect_all_restore();
+    EXPECT_FALSE(fresh.memory->stat(name));
+  }
 }
 
 TEST_F(PruneTest, ARunThatIsUnderWayKeepsWhatItMayRelyOn) {

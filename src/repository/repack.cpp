@@ -9,7 +9,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
+#include <mutex>
+#include <thread>
 #include <unordered_set>
 #include <utility>
 
@@ -20,109 +23,196 @@ using base::ErrorKind;
 
 namespace {
 
-/// Copies what is needed, pack after pack.
+/// Data packs that are open at a time: threads that append to one wait for each other.
+constexpr unsigned open_packs_max = 3;
+
+/// Copies what is needed of some packs, on several threads.
 class Repacker {
 public:
-  Repacker(Repository& repository, const RepositoryUse& use, const PruneOptions& options)
-      : repository_(repository),
-        use_(use),
-        session_(repository, session_options(options)),
-        keys_(repository.keys().pack_write_keys(repository.id())),
-        reader_(repository),
-        codec_(options.compression_level) {
-    // A pack has a number for each place in the index; any of them will do.
-    std::uint32_t last = UINT32_MAX;
-    repository.index().for_each_in_pack(
-        [&](const base::ChunkId&, std::uint32_t pack, std::uint32_t) {
-          if (std::exchange(last, pack) == pack) return;
-          if (seen_.insert(pack).second) {
-            numbers_.emplace(repository.index().pack(pack).id, pack);
-          }
-        });
-    seen_.clear();
-  }
+  Repacker(Repository& repository, const RepositoryUse& use, const PruneOptions& options,
+           unsigned threads);
 
-  /// False when the pack is damaged; then nothing of it was taken.
-  bool take(const PrunePack& pack);
-  void finish() {
-    flush();
-    session_.finish();
-  }
+  /// Returns those of `packs` of which all that is needed was copied; it can be found by others
+  /// when this returns.
+  std::vector<base::PackId> move(const std::vector<PrunePack>& packs,
+                                 base::ProgressObserver& progress, const std::stop_token& stopping);
   std::uint64_t bytes_written() const { return session_.statistics().bytes_stored; }
 
 private:
-  static WriteOptions session_options(const PruneOptions& options) {
+  friend class PackMover;
+  static WriteOptions session_options(const PruneOptions& options, unsigned threads) {
     WriteOptions chosen;
     chosen.compression_level = options.compression_level;
     chosen.pack_size_target = options.pack_size_target;
-    chosen.open_packs_max = 1;
+    chosen.open_packs_max = std::min(threads, open_packs_max);
     chosen.purpose = "prune";
     chosen.renews_by_thread = options.renews_by_thread;
     return chosen;
   }
-  void flush() {
-    if (!segment_.empty()) session_.store(kind_, segment_, codec_);
-  }
-  struct Taken {
-    base::ChunkId id;
-    base::Bytes bytes;
-  };
-  std::vector<Taken> read_needed(const PrunePack& pack);
+  void number_packs();
+  base::Progress note(const PrunePack& pack, bool moved);
+  void work(const std::vector<PrunePack>& packs, base::ProgressObserver& progress,
+            const std::stop_token& stopping);
 
   Repository& repository_;
   const RepositoryUse& use_;
+  const unsigned threads_;
+  const int compression_level_;
   WriteSession session_;
   const pipeline::PackWriteKeys keys_;
+  std::map<base::PackId, std::uint32_t> numbers_;
+  std::atomic<std::size_t> next_ = 0;  // of the packs that are to be moved
+  std::mutex mutex_;                   // guards what follows
+  std::vector<base::PackId> emptied_;
+  base::Progress done_;
+};
+
+/// Copies what is needed of one pack after the other, for one thread.
+class PackMover {
+public:
+  explicit PackMover(Repacker& all)
+      : all_(all), reader_(all.repository_), codec_(all.compression_level_) {}
+
+  /// False when the pack is damaged. What was copied before that was found is of use, and the pack
+  /// stays.
+  bool move(const PrunePack& pack);
+  void flush() {
+    if (!segment_.empty()) all_.session_.store(kind_, segment_, codec_);
+  }
+
+private:
+  void copy_needed(const PrunePack& pack);
+  bool is_needed(const pipeline::ChunkInSegment& chunk, const PrunePack& pack) const {
+    return all_.use_.is_needed_from(chunk.id, pack.id);
+  }
+  void take(const base::ChunkId& id, base::ByteView content);
+
+  Repacker& all_;
   SegmentReader reader_;
   pipeline::SegmentCodec codec_;
   pipeline::SegmentBuilder segment_;
   pipeline::PackKind kind_ = pipeline::PackKind::data;
-  std::unordered_set<std::uint32_t> seen_;
-  std::map<base::PackId, std::uint32_t> numbers_;
 };
 
-std::vector<Repacker::Taken> Repacker::read_needed(const PrunePack& pack) {
-  const auto header = read_pack_header(repository_.backend(), pack.id);
-  const auto trailer = read_pack_trailer(repository_.backend(), pack.id, pack.size);
-  const auto directory =
-      read_pack_directory(repository_.backend(), keys_, header, trailer, pack.size);
-  std::vector<Taken> taken;
+bool PackMover::move(const PrunePack& pack) {
+  if (!all_.numbers_.contains(pack.id)) return false;
+  if (pack.kind != kind_) flush();
+  kind_ = pack.kind;
+  try {
+    copy_needed(pack);
+    return true;
+  } catch (const Error& error) {
+    const bool is_damage =
+        error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::not_found;
+    if (!is_damage || all_.session_.failed()) throw;
+    return false;
+  }
+}
+
+void PackMover::copy_needed(const PrunePack& pack) {
+  auto& backend = all_.repository_.backend();
+  const auto header = read_pack_header(backend, pack.id);
+  const auto trailer = read_pack_trailer(backend, pack.id, pack.size);
+  const auto directory = read_pack_directory(backend, all_.keys_, header, trailer, pack.size);
+  const auto number = all_.numbers_.at(pack.id);
+  std::vector<const pipeline::SegmentInPack*> needed;
+  std::vector<SegmentLocation> locations;
   for (const auto& segment : directory.segments) {
-    const auto is_needed = [&](const pipeline::ChunkInSegment& chunk) {
-      return use_.is_needed_from(chunk.id, pack.id);
-    };
-    if (std::ranges::none_of(segment.chunks, is_needed)) continue;
-    const auto bytes = reader_.read({numbers_.at(pack.id), segment.position, segment.offset,
-                                     segment.stored_size, segment.encoded_size});
-    for (const auto& chunk : segment.chunks) {
-      if (!is_needed(chunk)) continue;
+    const auto is_live = [&](const auto& chunk) { return is_needed(chunk, pack); };
+    if (std::ranges::none_of(segment.chunks, is_live)) continue;
+    needed.push_back(&segment);
+    locations.push_back(
+        {number, segment.position, segment.offset, segment.stored_size, segment.encoded_size});
+  }
+  reader_.read_many(locations, [&](std::size_t which, base::ByteView bytes) {
+    for (const auto& chunk : needed[which]->chunks) {
+      if (!is_needed(chunk, pack)) continue;
       if (chunk.offset > bytes.size() || chunk.length > bytes.size() - chunk.offset) {
         throw Error(ErrorKind::corrupt, "a chunk lies outside its segment");
       }
-      const auto content = bytes.subspan(chunk.offset, chunk.length);
-      verify_chunk(repository_.keys(), chunk.id, content);
-      taken.push_back({chunk.id, base::copy_of(content)});
+      take(chunk.id, bytes.subspan(chunk.offset, chunk.length));
     }
-  }
-  return taken;
+  });
 }
 
-bool Repacker::take(const PrunePack& pack) {
-  if (!numbers_.contains(pack.id)) return false;
-  std::vector<Taken> taken;
-  try {
-    taken = read_needed(pack);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::corrupt && error.kind() != ErrorKind::not_found) throw;
-    return false;
+void PackMover::take(const base::ChunkId& id, base::ByteView content) {
+  verify_chunk(all_.repository_.keys(), id, content);
+  if (segment_.should_seal_before(content.size())) flush();
+  segment_.add(id, content);
+}
+
+Repacker::Repacker(Repository& repository, const RepositoryUse& use, const PruneOptions& options,
+                   unsigned threads)
+    : repository_(repository),
+      use_(use),
+      threads_(threads),
+      compression_level_(options.compression_level),
+      session_(repository, session_options(options, threads)),
+      keys_(repository.keys().pack_write_keys(repository.id())) {
+  number_packs();
+}
+
+/// A pack has a number for each place in the index; any of them will do.
+void Repacker::number_packs() {
+  std::unordered_set<std::uint32_t> seen;
+  std::uint32_t last = UINT32_MAX;
+  repository_.index().for_each_in_pack(
+      [&](const base::ChunkId&, std::uint32_t pack, std::uint32_t) {
+        if (std::exchange(last, pack) == pack || !seen.insert(pack).second) return;
+        numbers_.emplace(repository_.index().pack(pack).id, pack);
+      });
+}
+
+base::Progress Repacker::note(const PrunePack& pack, bool moved) {
+  const std::lock_guard lock(mutex_);
+  if (moved) emptied_.push_back(pack.id);
+  ++done_.items_done;
+  done_.bytes_done += pack.size;
+  return done_;
+}
+
+void Repacker::work(const std::vector<PrunePack>& packs, base::ProgressObserver& progress,
+                    const std::stop_token& stopping) {
+  PackMover mover(*this);
+  for (auto i = next_++; i < packs.size(); i = next_++) {
+    base::check_cancelled(stopping);
+    const auto& pack = packs[i];
+    // The plan may be older than this run.
+    const auto* current = use_.find(pack.id);
+    if (current == nullptr || !current->present) continue;
+    const bool moved = mover.move(pack);
+    if (!moved) {
+      progress.on_warning(
+          fmt::format("pack {} is damaged and stays: run holdfast check", pack.id.short_hex()));
+    }
+    progress.on_progress(note(pack, moved));
   }
-  if (pack.kind != kind_) flush();
-  kind_ = pack.kind;
-  for (const auto& chunk : taken) {
-    if (segment_.should_seal_before(chunk.bytes.size())) flush();
-    segment_.add(chunk.id, chunk.bytes);
+  mover.flush();
+}
+
+std::vector<base::PackId> Repacker::move(const std::vector<PrunePack>& packs,
+                                         base::ProgressObserver& progress,
+                                         const std::stop_token& stopping) {
+  done_.phase = "repack";
+  done_.items_total = packs.size();
+  if (threads_ == 1) {
+    work(packs, progress, stopping);
+  } else {
+    base::TaskGroup group(stopping);
+    for (unsigned i = 0; i < threads_; ++i) {
+      group.spawn([&](const std::stop_token& token) { work(packs, progress, token); });
+    }
+    group.join();
   }
-  return true;
+  session_.finish();
+  return std::move(emptied_);
+}
+
+/// One more than there are cores, because one waits for the disk most of the time.
+unsigned threads_for(const PruneOptions& options, std::size_t packs) {
+  const auto wanted =
+      options.threads != 0 ? options.threads : std::thread::hardware_concurrency() + 1;
+  return static_cast<unsigned>(std::clamp<std::size_t>(packs, 1, std::max(wanted, 1U)));
 }
 
 }  // namespace
@@ -131,27 +221,8 @@ std::vector<base::PackId> repack(Repository& repository, const RepositoryUse& us
                                  const std::vector<PrunePack>& packs, const PruneOptions& options,
                                  base::ProgressObserver& progress, PruneReport& report,
                                  const std::stop_token& stopping) {
-  Repacker repacker(repository, use, options);
-  std::vector<base::PackId> emptied;
-  base::Progress now;
-  now.phase = "repack";
-  now.items_total = packs.size();
-  for (const auto& pack : packs) {
-    base::check_cancelled(stopping);
-    // The plan may be older than this run.
-    const auto* current = use.find(pack.id);
-    if (current == nullptr || !current->present) continue;
-    if (repacker.take(pack)) {
-      emptied.push_back(pack.id);
-    } else {
-      progress.on_warning(
-          fmt::format("pack {} is damaged and stays: run holdfast check", pack.id.short_hex()));
-    }
-    ++now.items_done;
-    now.bytes_done += pack.size;
-    progress.on_progress(now);
-  }
-  repacker.finish();
+  Repacker repacker(repository, use, options, threads_for(options, packs.size()));
+  auto emptied = repacker.move(packs, progress, stopping);
   report.packs_repacked += emptied.size();
   report.bytes_written += repacker.bytes_written();
   return emptied;
