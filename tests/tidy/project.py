@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import PurePosixPath
 
-# Never looked into: what git ignores, and what is not ours to change.
-SKIPPED_FOLDERS = {".git", ".cache", "build", "__pycache__"}
+# Never looked into: what git ignores, and what is not ours to change (.git: a file in a worktree).
+SKIPPED = {".git", ".cache", "build", "__pycache__"}
 
 CPP_SUFFIXES = (".cpp", ".hpp")
 CODE_SUFFIXES = CPP_SUFFIXES + (".proto", ".py", ".sh", ".cmake")
@@ -123,8 +123,8 @@ class Project:
     def read(root: str) -> Project:
         files, paths = [], set()
         for folder, subfolders, names in os.walk(root):
-            subfolders[:] = sorted(set(subfolders) - SKIPPED_FOLDERS)
-            for name in sorted(names):
+            subfolders[:] = sorted(set(subfolders) - SKIPPED)
+            for name in sorted(set(names) - SKIPPED):
                 full = os.path.join(folder, name)
                 path = os.path.relpath(full, root).replace(os.sep, "/")
                 paths.add(path)
