@@ -141,8 +141,9 @@ struct MendedPack {
   std::vector<std::size_t> sectors_lost;  // data sectors that are not what was written
 };
 /// Mends `bytes` (all that is left of the pack called `id`, which had `pack_size` bytes) from its
-/// parity. Every sector that is not in sectors_lost is what the trailer says; without a trailer
-/// nothing is known. Never throws for damage.
+/// parity. Every sector that is not in sectors_lost is what the trailer says, and where none is
+/// lost, every byte is what was written; without a trailer nothing is known. Never throws for
+/// damage.
 MendedPack mend_pack(base::Bytes bytes, const base::PackId& id, std::uint64_t pack_size);
 /// `sealed` is what stands at the trailer's directory offset. Errors: corrupt, wrong_key.
 PackDirectory open_pack_directory(const PackWriteKeys& keys, const PackHeader& header,

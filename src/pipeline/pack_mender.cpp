@@ -106,6 +106,26 @@ void mend_header(MendedPack& pack, const base::PackId& id) {
   pack.front_mended = true;
 }
 
+/// Behind the directory, when all before is whole: both copies and the parity, as they were written.
+void mend_rest(MendedPack& pack) {
+  const auto& trailer = *pack.trailer;
+  const auto all = base::MutableBytes(pack.bytes);
+  const auto covered = static_cast<std::size_t>(trailer.covered_size());
+  const auto end = static_cast<std::size_t>(trailer.trailer_offset);
+  const auto size = all.size() - end;
+  if (trailer.parity.sectors() == 0) return;
+  const auto copy = all.subspan(covered + pack_header_size, size);
+  if (try_trailer(all, all.size())) {
+    std::ranges::copy(all.subspan(end), copy.begin());
+  } else {
+    std::ranges::copy(copy, all.begin() + static_cast<std::ptrdiff_t>(end));
+  }
+  std::ranges::copy(all.first(pack_header_size),
+                    all.begin() + static_cast<std::ptrdiff_t>(covered));
+  const auto parity = parity_of(all.first(covered), trailer.parity);
+  std::ranges::copy(parity, all.begin() + static_cast<std::ptrdiff_t>(trailer.parity_offset()));
+}
+
 }  // namespace
 
 MendedPack mend_pack(base::Bytes bytes, const base::PackId& id, std::uint64_t pack_size) {
@@ -121,6 +141,7 @@ MendedPack mend_pack(base::Bytes bytes, const base::PackId& id, std::uint64_t pa
   if (!pack.trailer) return pack;
   mend_sectors(pack);
   mend_header(pack, id);
+  if (pack.sectors_lost.empty()) mend_rest(pack);
   return pack;
 }
 

@@ -195,6 +195,25 @@ ParityEncoder::Parity ParityEncoder::finish() {
   return parity;
 }
 
+Bytes parity_of(ByteView covered, const ParityShape& shape) {
+  const auto size = parity_sector_size(covered.size());
+  const auto sectors = (covered.size() + sector_size - 1) / sector_size;
+  Bytes parity(shape.sectors() * size);
+  std::array<Field, table_size> table{};
+  for (std::size_t j = 0; j < shape.sectors(); ++j) {
+    auto* to = field_of(parity.data() + j * size);
+    for (auto i = parity_group(shape, sectors, j); i < sectors; i += shape.groups) {
+      auto factor = coefficient(j / shape.groups, i);
+      ec_init_tables(1, 1, &factor, table.data());
+      const auto begin = i * sector_size;
+      const auto sector = covered.subspan(begin, std::min(sector_size, covered.size() - begin));
+      ec_encode_data_update(static_cast<int>(sector.size()), 1, 1, 0, table.data(),
+                            field_of(sector), &to);
+    }
+  }
+  return parity;
+}
+
 namespace {
 
 /// One group that lost sectors.

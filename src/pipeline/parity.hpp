@@ -65,6 +65,9 @@ private:
   std::unique_ptr<State> state_;
 };
 
+/// The parity sectors of `covered`, for a shape that is possible for it.
+base::Bytes parity_of(base::ByteView covered, const ParityShape& shape);
+
 /// Computes the sectors numbered in `lost_data` (ascending) into `covered`, whose other sectors are
 /// whole, from the parity sectors that are not in `lost_parity`. Returns the numbers of those that
 /// it could not, for their group lost more than it has parity.
