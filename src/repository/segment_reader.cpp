@@ -31,8 +31,11 @@ struct SegmentReader::State {
   explicit State(Repository& from) : repository(from), ciphers(from) {}
 
   /// `size` bytes from `offset` in `pack`.
-  ByteView fetch(const PackInfo& pack, std::uint64_t offset, std::uint64_t size);
+  ByteView fetch(const PackInfo& pack, std::uint64_t offset, std::uint64_t size,
+                 base::Buffer& into);
   ByteView open(const PackInfo& pack, const SegmentLocation& location, ByteView framed);
+  /// As open; what is damaged is read from wherever else the store has it.
+  ByteView open_somewhere(const PackInfo& pack, const SegmentLocation& location, ByteView framed);
   /// How many of `locations` are read together, from the first on.
   static std::size_t run_length(std::span<const SegmentLocation> locations);
 
@@ -40,18 +43,34 @@ struct SegmentReader::State {
   PackCiphers ciphers;
   pipeline::SegmentCodec codec;
   base::Buffer stored;
+  base::Buffer elsewhere;  // one segment; the others of a run stay in `stored`
 };
 
-ByteView SegmentReader::State::fetch(const PackInfo& pack, std::uint64_t offset,
-                                     std::uint64_t size) {
-  stored.reserve_discarding(size);
+ByteView SegmentReader::State::fetch(const PackInfo& pack, std::uint64_t offset, std::uint64_t size,
+                                     base::Buffer& into) {
+  into.reserve_discarding(size);
   const auto name = pack_object_name(pack.id);
-  const auto got = repository.backend().read(name, offset, stored.all().first(size));
-  if (got != size) {
+  for (std::size_t damaged = 1;; ++damaged) {
+    const auto got = repository.backend().read(name, offset, into.all().first(size));
+    if (got == size) break;
+    if (repository.backend().read_elsewhere(name, damaged)) continue;
     throw Error(ErrorKind::corrupt, fmt::format("{} ends at byte {}", name, offset + got));
   }
-  stored.set_size(size);
-  return stored.view();
+  into.set_size(size);
+  return into.view();
+}
+
+ByteView SegmentReader::State::open_somewhere(const PackInfo& pack, const SegmentLocation& location,
+                                              ByteView framed) {
+  for (std::size_t damaged = 1;; ++damaged) {
+    try {
+      return open(pack, location, framed);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::corrupt) throw;
+      if (!repository.backend().read_elsewhere(pack_object_name(pack.id), damaged)) throw;
+    }
+    framed = fetch(pack, location.offset, location.stored_size, elsewhere);
+  }
 }
 
 ByteView SegmentReader::State::open(const PackInfo& pack, const SegmentLocation& location,
@@ -110,12 +129,12 @@ void SegmentReader::read_many(
       }
       end = std::max(end, location.offset + location.stored_size);
     }
-    const auto bytes =
-        base::with_context([&] { return describe(pack, run.front()); },
-                           [&] { return state_->fetch(pack, offset, end - offset); });
+    const auto bytes = base::with_context(
+        [&] { return describe(pack, run.front()); },
+        [&] { return state_->fetch(pack, offset, end - offset, state_->stored); });
     for (std::size_t i = 0; i < run.size(); ++i) {
       const auto framed = bytes.subspan(run[i].offset - offset, run[i].stored_size);
-      visit(begin + i, state_->open(pack, run[i], framed));
+      visit(begin + i, state_->open_somewhere(pack, run[i], framed));
     }
     begin += run.size();
   }

@@ -48,6 +48,14 @@ public:
   /// Fills `into` from `offset`; returns how much there was (less only at the object's end).
   virtual std::size_t read(const std::string& name, std::uint64_t offset,
                            base::MutableBytes into) = 0;
+  /// Says that what the caller read of the object, from `damaged` places one after the other (1 the
+  /// first time), is not what was written. True when it is in yet another place, from which it is
+  /// read from now on.
+  virtual bool read_elsewhere(const std::string& name, std::size_t damaged) {
+    static_cast<void>(name);
+    static_cast<void>(damaged);
+    return false;
+  }
   virtual std::optional<ObjectInfo> stat(const std::string& name) = 0;
   /// Calls `visit` for every object whose name starts with `prefix` (empty, or ending in '/'), in
   /// no particular order. Objects that come or go meanwhile may or may not be seen.

@@ -38,6 +38,9 @@ public:
     traffic_.bytes_read += count;
     return count;
   }
+  bool read_elsewhere(const std::string& name, std::size_t damaged) override {
+    return inner_.read_elsewhere(name, damaged);
+  }
   std::optional<ObjectInfo> stat(const std::string& name) override {
     ++traffic_.calls;
     return inner_.stat(name);

@@ -20,6 +20,9 @@ public:
                    base::MutableBytes into) override {
     return inner_.read(name, offset, into);
   }
+  bool read_elsewhere(const std::string& name, std::size_t damaged) override {
+    return inner_.read_elsewhere(name, damaged);
+  }
   std::optional<ObjectInfo> stat(const std::string& name) override { return inner_.stat(name); }
   void list(const std::string& prefix,
             const std::function<void(const ObjectInfo&)>& visit) override {

@@ -126,6 +126,10 @@ public:
     return retrier_.run([&](int) { return inner_.read(name, offset, into); });
   }
 
+  bool read_elsewhere(const std::string& name, std::size_t damaged) override {
+    return inner_.read_elsewhere(name, damaged);
+  }
+
   std::optional<ObjectInfo> stat(const std::string& name) override {
     return retrier_.run([&](int) { return inner_.stat(name); });
   }

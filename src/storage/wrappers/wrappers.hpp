@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace holdfast::storage {
 
@@ -21,6 +23,17 @@ std::unique_ptr<Backend> with_counting(Backend& inner, Traffic& traffic);
 
 /// Refuses create, remove and remove_leftovers with access_denied. Borrows `inner`.
 std::unique_ptr<Backend> read_only(Backend& inner);
+
+/// Another place with the same objects, opened when it is first needed.
+struct Fallback {
+  std::string name;
+  std::function<std::unique_ptr<Backend>()> open;
+};
+/// Reads from `inner` as long as that works, object by object, then from `places` in their order; a
+/// place that does not answer is not asked again. Writes and removes in `inner` alone. `tell` gets
+/// a sentence for each place that is turned away from, from any thread. Borrows `inner`.
+std::unique_ptr<Backend> with_fallbacks(Backend& inner, std::vector<Fallback> places,
+                                        std::function<void(const std::string&)> tell);
 
 /// How often and how long a call that failed with Retry::later is made again.
 struct RetryPolicy {
