@@ -92,6 +92,7 @@ private:
     options.compression_level = request_.compression_level;
     options.parity_percent = request_.parity_percent;
     options.on_pack_stored = [this](const base::PackId& pack) {
+      if (request_.on_pack_stored) request_.on_pack_stored(pack);
       const std::lock_guard lock(journal_mutex_);
       if (journal_) journal_->add_pack(pack);
     };

@@ -6,6 +6,7 @@
 #include "sources/source.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -35,6 +36,8 @@ struct BackupRequest {
   std::optional<unsigned> parity_percent;  // of the packs; nothing: what the repository says
   unsigned threads = 0;                    // 0: as many as there are cores
   bool dry_run = false;                    // reads and counts, stores nothing
+  /// Called after a pack is durable. Any thread; must return at once.
+  std::function<void(const base::PackId&)> on_pack_stored{};
 };
 
 struct BackupResult {

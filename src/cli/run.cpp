@@ -107,6 +107,7 @@ int run(const std::vector<std::string>& arguments, Services& services,
   Console console(console_options, command.name());
   const int exit_code = report_failures(console, &command, [&] {
     Session session(services, environment, options, console, stopping);
+    if (command.only_reads()) session.allow_copies();
     const int result = command.run(session);
     session.warn_of_lost_index();
     return result;

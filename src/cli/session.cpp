@@ -7,8 +7,11 @@
 #include "base/units.hpp"
 #include "config/load.hpp"
 #include "config/nearest.hpp"
+#include "copy_targets.hpp"
+#include "crypto/blake3.hpp"
 #include "crypto/keys.hpp"
 #include "key_files.hpp"
+#include "storage/wrappers/wrappers.hpp"
 #include "text.hpp"
 
 #include <fcntl.h>
@@ -173,8 +176,14 @@ std::string Session::cache_directory() const {
       .set_hint("use --cache-dir or set HOLDFAST_CACHE_DIR");
 }
 
+/// A folder for each copy: it remembers which records that had.
+std::string Session::cache_of_copy(storage::Backend& store) const {
+  return cache_directory() + "/copies/" +
+         crypto::blake3(base::as_bytes(store.describe())).hex().substr(0, 16);
+}
+
 repository::Environment Session::repository_environment() {
-  const auto directory = cache_directory();
+  const auto directory = reads_copy_ ? cache_of_copy(*store_) : cache_directory();
   base::with_context([&] { return fmt::format("making the cache {}", base::printable(directory)); },
                      [&] { base::make_directories(directory, 0700); });
   return {services_.clock(), services_.random(), directory};
@@ -231,8 +240,34 @@ storage::Backend& Session::create_store(const storage::Location& location) {
 
 storage::Backend& Session::open_store() {
   crypto::initialise();
-  if (!store_) store_ = services_.open_store(location(), Services::StoreMode::existing);
+  if (store_) return *store_;
+  store_ = allows_copies_ ? open_any_place()
+                          : services_.open_store(location(), Services::StoreMode::existing);
   return *store_;
+}
+
+/// The repository's store with the copies behind it; where that cannot be opened, the nearest copy.
+std::unique_ptr<storage::Backend> Session::open_any_place() {
+  auto targets = configured_copies(*this);
+  try {
+    places_.push_back(services_.open_store(location(), Services::StoreMode::existing));
+  } catch (const Error& error) {
+    const bool gone = error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::io ||
+                      error.kind() == ErrorKind::unavailable;
+    auto nearest = gone ? open_nearest_copy(*this, targets) : std::nullopt;
+    if (!nearest) throw;
+    console_.warn(fmt::format("{}: reading from its copy {}", error.what(), nearest->target.name));
+    std::erase_if(targets, [&](const auto& target) { return target.url == nearest->target.url; });
+    places_.push_back(std::move(nearest->store));
+    reads_copy_ = true;
+  }
+  std::vector<storage::Fallback> fallbacks;
+  for (auto& target : targets) {
+    fallbacks.push_back(
+        {target.name, [this, target] { return open_copy_store(*this, target, false); }});
+  }
+  return storage::with_fallbacks(*places_.back(), std::move(fallbacks),
+                                 [this](const std::string& text) { console_.warn(text); });
 }
 
 repository::Repository& Session::repository() {
@@ -260,7 +295,7 @@ repository::Repository& Session::repository() {
 std::unique_ptr<repository::Repository> Session::open_copy(
     storage::Backend& store, const std::optional<std::string>& named) {
   auto environment = repository_environment();
-  environment.cache_directory += "/copy";
+  environment.cache_directory = cache_of_copy(store);
   const auto path =
       named ? std::optional(absolute_path(*named, environment_.working_directory)) : key_file();
   if (!path) {

@@ -53,6 +53,7 @@ public:
   /// --repo, HOLDFAST_REPO, or the configuration's. Errors: invalid_input when nothing names one.
   storage::Location location();
   std::string cache_directory() const;
+  std::string cache_of_copy(storage::Backend& store) const;
   repository::Environment repository_environment();
   base::Secret passphrase(Ask ask);
   /// One for a new key slot: from this file, or asked for twice.
@@ -70,6 +71,9 @@ public:
   /// Another store with the same repository, opened with `key_file`, or with what opens this one.
   std::unique_ptr<repository::Repository> open_copy(storage::Backend& store,
                                                     const std::optional<std::string>& key_file);
+  /// Before anything is opened: what the store lost, or all when it does not answer, may be read
+  /// from the copies that the configuration lists.
+  void allow_copies() { allows_copies_ = true; }
   /// For commands that only read: what the index lost is read from the packs all the same.
   repository::Repository& repository_to_read();
   /// At the end of a command: warns when the index had lost something.
@@ -90,6 +94,7 @@ private:
   /// Where the key file is; nothing when a passphrase is to open the repository.
   std::optional<std::string> key_file();
   void look_for_tampering();
+  std::unique_ptr<storage::Backend> open_any_place();
 
   Services& services_;
   const Environment& environment_;
@@ -99,7 +104,10 @@ private:
   std::unique_ptr<ProgressDisplay> progress_;
   bool config_read_ = false;
   std::optional<config::Config> config_;
+  std::vector<std::unique_ptr<storage::Backend>> places_;  // that store_ borrows
   std::unique_ptr<storage::Backend> store_;
+  bool allows_copies_ = false;
+  bool reads_copy_ = false;  // in place of the repository
   std::unique_ptr<repository::Repository> repository_;
   std::optional<std::vector<repository::Snapshot>> snapshots_;
   std::vector<repository::Snapshot> ordinary_;  // without safety points

@@ -47,6 +47,7 @@ struct Site {
   std::optional<std::uint64_t> file_size_max;
   std::vector<Database> databases;
   policy::KeepRules keep;
+  std::vector<std::string> copies;  // names of stores
   std::vector<NotYet> not_yet;
 };
 
@@ -55,6 +56,8 @@ struct Store {
   std::string name;
   std::string url;
   std::optional<unsigned> parity_percent;  // in packs, when it is made
+  bool offline = false;                    // expected to be away most of the time
+  Place place;
 };
 
 inline constexpr unsigned parity_percent_max = 25;
@@ -70,6 +73,7 @@ struct Config {
   std::vector<Store> stores;
 
   const Site* find_site(const std::string& name) const;
+  const Store* find_store(const std::string& name) const;
 };
 
 /// Whether `name` may name a site: 1 to 64 of letters, digits, '.', '_', '-', not starting with '.'

@@ -90,6 +90,11 @@ const Site* Config::find_site(const std::string& name) const {
   return found == sites.end() ? nullptr : &*found;
 }
 
+const Store* Config::find_store(const std::string& name) const {
+  const auto found = std::ranges::find(stores, name, &Store::name);
+  return found == stores.end() ? nullptr : &*found;
+}
+
 bool is_site_name(const std::string& name) {
   if (name.empty() || name.size() > site_name_length_max || name == "latest") return false;
   if (name.front() == '.' || name.front() == '-') return false;

@@ -87,8 +87,8 @@ TEST(Config, NamesWhatThisVersionDoesNotDo) {
   for (const auto& not_yet : parsed.config.sites.front().not_yet) {
     features.push_back(not_yet.feature);
   }
-  EXPECT_THAT(features, ElementsAre("realtime", "schedule", "copies", "objectives", "hooks",
-                                    "hooks", "checks"));
+  EXPECT_THAT(features,
+              ElementsAre("realtime", "schedule", "objectives", "hooks", "hooks", "checks"));
 }
 
 TEST(Config, EmptyFileIsAConfigurationThatSaysNothing) {

@@ -109,22 +109,17 @@ void read_copies(Reading& reading, Section& parent, Site& site, const std::vecto
   std::vector<std::string> known;
   for (const auto& store : stores)
     known.push_back(store.name);
-  std::vector<std::string> copies;
   const auto name = parent.name_of("copies");
   for_each_element(reading, node, name, [&](const YAML::Node& element) {
     const auto copy = text_of(reading, element, name);
     if (!copy) return;
-    copies.push_back(*copy);
+    site.copies.push_back(*copy);
     if (std::ranges::find(known, *copy) != known.end()) return;
     const auto meant = nearest(*copy, known);
     reading.mistake(element, fmt::format("{} names '{}', which is not in stores", name, *copy),
                     meant.empty() ? "describe it in the section stores"
                                   : fmt::format("did you mean '{}'?", meant));
   });
-  if (copies.empty()) return;
-  note(site, When::backup, "copies",
-       fmt::format("copies are not kept by this version ({}): the repository is the only copy",
-                   fmt::join(copies, ", ")));
 }
 
 void read_sqlite(Reading& reading, const YAML::Node& node, const std::string& name, Site& site,

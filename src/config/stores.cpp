@@ -50,14 +50,18 @@ std::optional<unsigned> read_parity(Reading& reading, Section& section) {
 
 Store read_store(Reading& reading, const std::string& name, const YAML::Node& node) {
   Section section(reading, node, "stores." + name);
-  Store store{name, section.text("url").value_or(""), read_parity(reading, section)};
+  Store store;
+  store.name = name;
+  store.place = place_of(node);
+  store.url = section.text("url").value_or("");
+  store.parity_percent = read_parity(reading, section);
   if (store.url.empty()) {
     reading.mistake(node, fmt::format("stores.{} has no url", name),
                     "write url: \"file:///media/usb/holdfast\" or another place");
   }
   check_rate(reading, section, "limit");
   section.duration("lock");
-  section.boolean("offline");
+  store.offline = section.boolean("offline").value_or(false);
   section.finish();
   return store;
 }

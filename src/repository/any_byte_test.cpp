@@ -5,8 +5,8 @@
 // sample. A failure says which object and byte it was.
 
 #include "base/durable_file.hpp"
-#include "collection_testing.hpp"
 #include "index_segment.hpp"
+#include "repository/collection_testing.hpp"
 #include "repository/key_ring.hpp"
 #include "repository/key_text.hpp"
 #include "stored_pack.hpp"

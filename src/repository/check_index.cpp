@@ -59,7 +59,7 @@ IndexedPack summarize(const pipeline::PackDirectory& directory, const base::Inde
 
 std::vector<base::IndexId> list_index(Repository& repository, CheckFindings& findings) {
   std::vector<base::IndexId> ids;
-  repository.backend().list("index/", [&](const storage::ObjectInfo& object) {
+  repository.backend().list(std::string(index_prefix), [&](const storage::ObjectInfo& object) {
     try {
       ids.push_back(base::IndexId::from_hex(std::string_view(object.name).substr(6)));
     } catch (const Error&) {

@@ -2,9 +2,9 @@
 
 #include "base/error.hpp"
 #include "index_segment.hpp"
+#include "repository/repository_testing.hpp"
 #include "repository/snapshot.hpp"
 #include "repository/tree.hpp"
-#include "repository_testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -5,8 +5,8 @@
 #include "base/progress.hpp"
 #include "repository/check.hpp"
 #include "repository/prune.hpp"
+#include "repository/repository_testing.hpp"
 #include "repository/tree.hpp"
-#include "repository_testing.hpp"
 
 #include <gtest/gtest.h>
 

@@ -183,7 +183,7 @@ std::vector<std::string> IndexCache::list_files() const {
 
 std::vector<IndexCache::Stored> IndexCache::list_store() const {
   std::vector<Stored> stored;
-  backend_.list("index/", [&](const storage::ObjectInfo& object) {
+  backend_.list(std::string(index_prefix), [&](const storage::ObjectInfo& object) {
     // A name that is no id is not ours; check reports it.
     const auto name = std::string_view(object.name).substr(6);
     if (name.size() != 64 || name.find_first_not_of("0123456789abcdef") != name.npos) return;

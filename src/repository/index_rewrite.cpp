@@ -28,7 +28,7 @@ struct Listed {
 
 std::vector<Listed> list_segments(storage::Backend& backend) {
   std::vector<Listed> listed;
-  backend.list("index/", [&](const storage::ObjectInfo& object) {
+  backend.list(std::string(index_prefix), [&](const storage::ObjectInfo& object) {
     const auto hex = std::string_view(object.name).substr(6);
     if (hex.size() != 2 * base::IndexId::size) return;
     if (hex.find_first_not_of("0123456789abcdef") != hex.npos) return;

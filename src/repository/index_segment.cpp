@@ -208,13 +208,6 @@ Bytes associated_data(const base::IndexId& id, const base::RepositoryId& reposit
 
 }  // namespace
 
-std::string index_object_name(const base::IndexId& id) { return "index/" + id.hex(); }
-
-std::string pack_object_name(const base::PackId& id) {
-  const auto hex = id.hex();
-  return "packs/" + hex.substr(0, 2) + "/" + hex;
-}
-
 IndexSegmentBody index_body_of(std::span<const pipeline::PackDirectory> packs) {
   IndexSegmentBody body;
   for (const auto& pack : packs) {

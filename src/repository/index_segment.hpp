@@ -6,6 +6,7 @@
 #include "pipeline/pack.hpp"
 #include "repository/index.hpp"
 #include "repository/keys.hpp"
+#include "repository/stored_objects.hpp"
 
 #include <cstdint>
 #include <span>
@@ -33,9 +34,6 @@ struct IndexSegmentBody {
 /// More packs, segments or chunks are not written to one index segment, nor read from it.
 inline constexpr std::size_t index_chunks_max = 4UL * 1024 * 1024;
 inline constexpr std::size_t index_object_size_max = 320UL * 1024 * 1024;
-
-std::string index_object_name(const base::IndexId& id);
-std::string pack_object_name(const base::PackId& id);
 
 /// Errors: corrupt when the directories are not possible ones.
 IndexSegmentBody index_body_of(std::span<const pipeline::PackDirectory> packs);

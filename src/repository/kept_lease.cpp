@@ -31,11 +31,9 @@ LeaseStore lease_store_of(Repository& repository) {
           environment.random};
 }
 
-KeptLease::KeptLease(Repository& repository, LeaseOptions options, Renewal renewal,
+KeptLease::KeptLease(const LeaseStore& store, LeaseOptions options, Renewal renewal,
                      std::function<void(std::exception_ptr)> on_lost)
-    : lease_(lease_store_of(repository), options),
-      interval_(interval_of(options)),
-      on_lost_(std::move(on_lost)) {
+    : lease_(store, options), interval_(interval_of(options)), on_lost_(std::move(on_lost)) {
   if (renewal == Renewal::by_calls) return;
   renewing_.spawn([this](const std::stop_token& stopping) { keep(stopping); });
 }
@@ -67,7 +65,7 @@ ReaderLease::ReaderLease(Repository& repository, const std::string& purpose, Ren
   const auto renewal = renewing == Renewing::by_thread ? Renewal::by_thread : Renewal::by_calls;
   try {
     // A reader that lost its lease reads on: what went is told when it is missed.
-    state_->lease.emplace(repository, options, renewal, nullptr);
+    state_->lease.emplace(lease_store_of(repository), options, renewal, nullptr);
   } catch (const Error& error) {
     if (!is_read_only(error)) throw;
   }

@@ -5,7 +5,7 @@
 #include "epochs.hpp"
 #include "records_testing.hpp"
 #include "repository/check.hpp"
-#include "repository_testing.hpp"
+#include "repository/repository_testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,9 +1,9 @@
 // prune, rotation and repair are killed at every call that they make to the store: 500 points each
 // at least. After each, everybody's snapshots are there, the next runs work without anybody's help,
 // and what is left behind is bounded.
-#include "collection_testing.hpp"
 #include "epochs.hpp"
 #include "lease.hpp"
+#include "repository/collection_testing.hpp"
 #include "repository/key_ring.hpp"
 #include "repository/repair.hpp"
 

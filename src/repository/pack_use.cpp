@@ -4,9 +4,9 @@
 #include "base/task_group.hpp"
 #include "collection_object.hpp"
 #include "index_segment.hpp"
-#include "pack_listing.hpp"
 #include "page_references.hpp"
 #include "repository/snapshot.hpp"
+#include "repository/stored_objects.hpp"
 
 #include <fmt/format.h>
 
@@ -26,8 +26,9 @@ constexpr std::uint32_t nowhere = UINT32_MAX;
 constexpr std::uint32_t everywhere = UINT32_MAX - 1;
 /// Copies with a lower rank are preferred.
 constexpr std::uint32_t rank_free = 0;
-constexpr std::uint32_t rank_tombed = 1;
-constexpr std::uint32_t rank_missing = 2;
+constexpr std::uint32_t rank_leaving = 1;
+constexpr std::uint32_t rank_tombed = 2;
+constexpr std::uint32_t rank_missing = 3;
 constexpr int surveys_max = 3;
 
 std::uint32_t tail_of(const ChunkId& id) {
@@ -256,8 +257,10 @@ void RepositoryUse::rank_packs() {
   rank_.reserve(packs_.size());
   for (auto& pack : packs_) {
     pack.tombed = tombed_.names(pack.id);
+    const bool leaving = options_.only && options_.only->contains(pack.id);
     rank_.push_back(!pack.present               ? rank_missing
                     : tombed_.contains(pack.id) ? rank_tombed
+                    : leaving                   ? rank_leaving
                                                 : rank_free);
   }
 }
@@ -327,7 +330,7 @@ void RepositoryUse::count_use() {
     const auto chosen = chosen_[at];
     if (chosen != number && chosen != everywhere) {
       ++pack.chunks_doubled;
-      if (rank_[chosen] != rank_free) ++pack.chunks_held;
+      if (rank_[chosen] >= rank_tombed) ++pack.chunks_held;
       return;
     }
     pack.raw_live += length;

@@ -67,6 +67,7 @@ private:
     ++plan_.packs;
     plan_.bytes += pack.size;
     plan_.bytes_live += pack.live_bytes();
+    if (options_.only && (pack.needed() || !options_.only->contains(pack.id))) return;
     if (!pack.needed()) {
       const auto reason = pack.tombed    ? PruneReason::marked
                           : pack.indexed ? PruneReason::unreferenced

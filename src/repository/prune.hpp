@@ -7,6 +7,8 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -26,6 +28,9 @@ struct PruneOptions {
   bool reencrypt = false;
   std::uint64_t pack_size_target = 64ULL * 1024 * 1024;
   int compression_level = 3;
+  /// When there are any: only these may be deleted, nothing is written anew, and what is needed is
+  /// taken to be needed from other packs where they have it. For copies of a repository.
+  std::optional<std::set<base::PackId>> only{};
   /// How long listings of the store may lag behind what was written. 0 for a local store.
   std::int64_t grace_seconds = 0;
   /// A lease is given up on so long after it expired: clocks differ.

@@ -1,10 +1,10 @@
 #include "repository/prune.hpp"
 
 #include "base/error.hpp"
-#include "collection_testing.hpp"
 #include "kept_lease.hpp"
 #include "lease.hpp"
 #include "repository/check.hpp"
+#include "repository/collection_testing.hpp"
 #include "tomb.hpp"
 
 #include <gmock/gmock.h>

@@ -13,6 +13,7 @@
 #include "base/random.hpp"
 #include "page_references.hpp"
 #include "repository/keys.hpp"
+#include "repository/stored_objects.hpp"
 #include "storage/backend.hpp"
 
 #include <cstdint>
@@ -25,7 +26,6 @@
 
 namespace holdfast::repository {
 
-inline constexpr std::string_view reach_prefix = "reach/";
 inline constexpr std::size_t reach_object_size_max = 64UL * 1024 * 1024;
 
 /// Gathers what new pages name and stores it. Threads: all calls from any thread.

@@ -2,7 +2,7 @@
 #include "reach.hpp"
 
 #include "base/error.hpp"
-#include "repository_testing.hpp"
+#include "repository/repository_testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -9,7 +9,7 @@
 #include "records_testing.hpp"
 #include "repository/check.hpp"
 #include "repository/key_ring.hpp"
-#include "repository_testing.hpp"
+#include "repository/repository_testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 
 #include "base/error.hpp"
 #include "index_segment.hpp"
-#include "pack_listing.hpp"
+#include "repository/stored_objects.hpp"
 
 #include <fmt/format.h>
 

@@ -306,7 +306,7 @@ public:
         rescued_(rescued),
         progress_(progress),
         stopping_(std::move(stopping)),
-        lease_(repository, {.purpose = "repair"}, Renewal::by_thread, nullptr) {}
+        lease_(lease_store_of(repository), {.purpose = "repair"}, Renewal::by_thread, nullptr) {}
 
   std::vector<RepairStep> run(std::vector<RepairStep> steps) {
     // What others are found by comes first, and an index segment goes last of these.

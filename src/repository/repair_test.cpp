@@ -4,7 +4,7 @@
 #include "index_segment.hpp"
 #include "repository/chunk_reader.hpp"
 #include "repository/prune.hpp"
-#include "repository_testing.hpp"
+#include "repository/repository_testing.hpp"
 
 #include <gtest/gtest.h>
 

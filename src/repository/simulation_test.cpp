@@ -2,8 +2,8 @@
 // many seeds as wanted:
 //   HOLDFAST_SIM_SEEDS=N  how many seeds each of the four tests takes
 //   HOLDFAST_SIM_SEED=S   the first; with N=1 the way to repeat a failure
-#include "collection_testing.hpp"
 #include "reach.hpp"
+#include "repository/collection_testing.hpp"
 #include "repository/key_ring.hpp"
 #include "repository/reader_lease.hpp"
 #include "repository/repair.hpp"

@@ -3,14 +3,12 @@
 
 #include "base/bytes.hpp"
 #include "base/random.hpp"
+#include "repository/stored_objects.hpp"
 
 #include <array>
 #include <string>
-#include <string_view>
 
 namespace holdfast::repository {
-
-inline constexpr std::string_view slot_prefix = "keys/";
 
 inline std::string make_slot_id(base::Random& random) {
   std::array<std::byte, 8> bytes;

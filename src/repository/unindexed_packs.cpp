@@ -2,8 +2,8 @@
 
 #include "base/error.hpp"
 #include "check_findings.hpp"
-#include "pack_listing.hpp"
 #include "pack_salvage.hpp"
+#include "repository/stored_objects.hpp"
 #include "stored_pack.hpp"
 
 #include <algorithm>

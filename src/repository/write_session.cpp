@@ -77,7 +77,7 @@ struct WriteSession::State {
       : repository(to),
         options(std::move(with)),
         keys(to.keys().pack_write_keys(to.id())),
-        lease(to, lease_options_of(options),
+        lease(lease_store_of(to), lease_options_of(options),
               options.renews_by_thread ? Renewal::by_thread : Renewal::by_calls,
               [this](std::exception_ptr lost) { remember(std::move(lost)); }),
         relied(to),

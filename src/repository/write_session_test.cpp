@@ -4,8 +4,8 @@
 #include "base/task_group.hpp"
 #include "index_segment.hpp"
 #include "repository/chunk_reader.hpp"
+#include "repository/repository_testing.hpp"
 #include "repository/segment_reader.hpp"
-#include "repository_testing.hpp"
 #include "storage/wrappers/wrappers.hpp"
 
 #include <gmock/gmock.h>

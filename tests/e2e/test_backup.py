@@ -182,12 +182,11 @@ class Sites(ProgramTest):
         self.assertEqual(result.json["runs"][1]["snapshot"]["site"], "good")
 
     def test_what_this_version_does_not_do_is_said(self):
-        self.config("sites:\n  blog:\n    files: [source]\n    copies: [usb]\n"
-                    "    schedule: {full: '0 2 * * 0'}\n"
-                    "stores: {usb: {url: 'file:///media/usb'}}\n")
+        self.config("sites:\n  blog:\n    files: [source]\n    objectives: {rto: 1h}\n"
+                    "    schedule: {full: '0 2 * * 0'}\n")
         result = self.run_program("backup", "--json")
         self.assertEqual(len(result.json["warnings"]), 2)
-        self.assertIn("only copy", result.err)
+        self.assertIn("objectives are not watched", result.err)
         self.config("sites:\n  shop:\n    files: [source]\n"
                     "    databases: [postgresql: {url: 'postgresql://localhost/shop'}]\n")
         result = self.run_program("backup", expect=UNSUPPORTED)

@@ -1,5 +1,6 @@
 #include "backup/backup.hpp"
 
+#include "backup_copies.hpp"
 #include "backup_report.hpp"
 #include "backup_selection.hpp"
 #include "base/error.hpp"
@@ -45,6 +46,8 @@ public:
     arguments.group("How");
     arguments.flag("--full", full_, "read every file again, also unchanged ones");
     arguments.flag("-n,--dry-run", dry_run_, "read and count, store nothing");
+    arguments.flag("--no-copies", no_copies_,
+                   "leave the copies that holdfast.yaml lists to a later run, or to 'copy'");
     arguments.count("--compression-level", level_, "zstd level, 1 to 19 (default: 3)");
     arguments.count("--parity", parity_,
                     "percent of parity in packs, 0 to 25 (default: as configured, or as of init)");
@@ -58,6 +61,8 @@ public:
     auto& json = session.console().json();
     json.field("dry_run", dry_run_).key("runs").begin_array();
     int exit_code = base::exit_done;
+    for (const auto& plan : plans)
+      sites_.push_back(plan.site);
     for (auto& plan : plans) {
       const int code = plans.size() == 1 ? take(session, plan) : take_one_of_many(session, plan);
       if (exit_code == base::exit_done || exit_code == base::exit_partial) {
@@ -65,6 +70,7 @@ public:
       }
     }
     json.end_array();
+    copies_.finish(session);
     return exit_code;
   }
 
@@ -124,6 +130,10 @@ private:
     request.parity_percent = parity_percent(session);
     request.threads = threads_.value_or(0);
     request.dry_run = dry_run_;
+    if (!dry_run_ && !no_copies_) {
+      copies_.begin(session, sites_);
+      request.on_pack_stored = [this](const base::PackId& pack) { copies_.stored(pack); };
+    }
     const auto result =
         backup::run_backup(repository, std::move(request), session.progress(), session.stopping());
     report_backup(session.console(), result, dry_run_);
@@ -149,6 +159,9 @@ private:
   }
 
   BackupSelection selection_;
+  std::vector<std::string> sites_;
+  BackupCopies copies_;
+  bool no_copies_ = false;
   bool full_ = false;
   bool dry_run_ = false;
   std::optional<std::uint32_t> level_;

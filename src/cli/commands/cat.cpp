@@ -22,6 +22,7 @@ constexpr std::uint64_t json_size_max = 64 * base::mib;
 class CatCommand final : public Command {
 public:
   std::string name() const override { return "cat"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "Print a file of a snapshot"; }
   std::string examples() const override {
     return "  holdfast cat latest:/srv/blog/.env\n"

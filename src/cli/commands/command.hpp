@@ -21,6 +21,8 @@ public:
   /// Adds its fields to the console's JSON object. Returns the exit code.
   /// Errors: what went wrong; Cancelled.
   virtual int run(Session& session) = 0;
+  /// Whether it only reads the repository, so that a copy of it does as well.
+  virtual bool only_reads() const { return false; }
   /// What a person should know after an interruption: what the next run will do.
   virtual std::string after_interruption() const { return "nothing was changed"; }
 };

@@ -20,6 +20,8 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_prune_command());
   commands.push_back(make_check_command());
   commands.push_back(make_repair_command());
+  commands.push_back(make_copy_command());
+  commands.push_back(make_copies_command());
   commands.push_back(make_key_list_command());
   commands.push_back(make_key_add_command());
   commands.push_back(make_key_remove_command());

@@ -22,6 +22,8 @@ std::unique_ptr<Command> make_stats_command();
 std::unique_ptr<Command> make_forget_command();
 std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_check_command();
+std::unique_ptr<Command> make_copies_command();
+std::unique_ptr<Command> make_copy_command();
 std::unique_ptr<Command> make_key_add_command();
 std::unique_ptr<Command> make_key_export_command();
 std::unique_ptr<Command> make_key_generate_command();

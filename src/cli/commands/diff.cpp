@@ -47,6 +47,7 @@ char mark_of(browse::ChangeKind kind) {
 class DiffCommand final : public Command {
 public:
   std::string name() const override { return "diff"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "Show what changed between two snapshots"; }
   std::string examples() const override {
     return "  holdfast diff 3f9a latest\n"

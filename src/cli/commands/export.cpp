@@ -46,6 +46,7 @@ Format format_of_name(std::string_view name) {
 class ExportCommand final : public Command {
 public:
   std::string name() const override { return "export"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "Write a snapshot as an archive: tar or zip"; }
   std::string examples() const override {
     return "  holdfast export latest -o blog.tar.zst\n"

@@ -29,6 +29,7 @@ struct Version {
 class FindCommand final : public Command {
 public:
   std::string name() const override { return "find"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override {
     return "Find files in all snapshots, by name, size and time";
   }

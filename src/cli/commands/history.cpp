@@ -23,6 +23,7 @@ using repository::Snapshot;
 class HistoryCommand final : public Command {
 public:
   std::string name() const override { return "history"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "Show when a path came, changed and went"; }
   std::string examples() const override {
     return "  holdfast history /srv/blog/.env\n"

@@ -15,6 +15,7 @@ namespace {
 class LsCommand final : public Command {
 public:
   std::string name() const override { return "ls"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "List what a snapshot holds"; }
   std::string examples() const override {
     return "  holdfast ls latest                       what was taken\n"

@@ -29,6 +29,7 @@ std::string name_of(const repository::Snapshot& snapshot, std::set<std::string>&
 class MountCommand final : public Command {
 public:
   std::string name() const override { return "mount"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "Show snapshots as a file system to read"; }
   std::string examples() const override {
     return "  holdfast mount /mnt/backup                 until it is unmounted or interrupted\n"

@@ -30,6 +30,7 @@ std::string with_time(const std::string& name, const std::string& time) {
 class RestoreCommand final : public Command {
 public:
   std::string name() const override { return "restore"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "Bring a snapshot, or parts of it, back"; }
   std::string examples() const override {
     return "  holdfast restore latest --to /tmp/look                   everything, beneath "

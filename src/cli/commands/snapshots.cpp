@@ -15,6 +15,7 @@ namespace {
 class SnapshotsCommand final : public Command {
 public:
   std::string name() const override { return "snapshots"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "List the points that can be restored"; }
   std::string examples() const override {
     return "  holdfast snapshots\n"

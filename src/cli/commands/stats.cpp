@@ -25,6 +25,7 @@ struct SiteTotals {
 class StatsCommand final : public Command {
 public:
   std::string name() const override { return "stats"; }
+  bool only_reads() const override { return true; }
   std::string summary() const override { return "Show what the repository holds and costs"; }
   std::string examples() const override { return "  holdfast stats\n"; }
   void declare(Arguments&) override {}

@@ -1,6 +1,4 @@
-#include "pack_listing.hpp"
-
-#include "index_segment.hpp"
+#include "repository/stored_objects.hpp"
 
 #include <algorithm>
 #include <string_view>
@@ -15,6 +13,15 @@ bool is_id(std::string_view hex) {
 }
 
 }  // namespace
+
+std::string pack_object_name(const base::PackId& id) {
+  const auto hex = id.hex();
+  return "packs/" + hex.substr(0, 2) + "/" + hex;
+}
+
+std::string index_object_name(const base::IndexId& id) {
+  return std::string(index_prefix) + id.hex();
+}
 
 std::vector<StoredPack> list_packs(storage::Backend& backend) {
   std::vector<StoredPack> packs;

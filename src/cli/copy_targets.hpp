@@ -1,0 +1,42 @@
+#pragma once
+
+#include "session.hpp"
+#include "storage/backend.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::cli {
+
+/// A place that has, or is to have, a copy of the repository.
+struct CopyTarget {
+  std::string name;      // in the configuration; else its URL
+  std::string url;       // as it was written
+  bool offline = false;  // expected to be away
+};
+
+/// The stores called `named` (names of the configuration, or URLs); without any, all that a site of
+/// the configuration lists in `copies`. Errors: not_found with what there is; invalid_input when
+/// there is none, or for the repository itself.
+std::vector<CopyTarget> copy_targets(Session& session, const std::vector<std::string>& named);
+/// All that any site lists; none without a configuration.
+std::vector<CopyTarget> configured_copies(Session& session);
+/// Those that `site` lists; none without a configuration or for a site that is not in it.
+std::vector<CopyTarget> copy_targets_of_site(Session& session, const std::string& site);
+
+/// The store of a copy. Errors: not_found, with what to do, when there is none and `create` is not
+/// set: a disk that is not mounted must not become an empty copy.
+std::unique_ptr<storage::Backend> open_copy_store(Session& session, const CopyTarget& target,
+                                                  bool create);
+
+struct OpenedCopy {
+  CopyTarget target;
+  std::unique_ptr<storage::Backend> store;
+};
+/// The one of `targets` that answers fastest; nothing when none does.
+std::optional<OpenedCopy> open_nearest_copy(Session& session,
+                                            const std::vector<CopyTarget>& targets);
+
+}  // namespace holdfast::cli

@@ -1,0 +1,51 @@
+#include "repository/copy_lease.hpp"
+
+#include "kept_lease.hpp"
+#include "repository/stored_objects.hpp"
+#include "tomb.hpp"
+
+#include <string>
+
+namespace holdfast::repository {
+
+namespace {
+
+LeaseStore lease_store_in(storage::Backend& copy, Repository& source) {
+  const auto& environment = source.environment();
+  return {copy, source.id(), source.keys(), environment.clock, environment.random};
+}
+
+LeaseOptions lease_options() {
+  LeaseOptions options;
+  options.purpose = "copy";
+  return options;
+}
+
+}  // namespace
+
+struct CopyLease::State {
+  State(Repository& source, storage::Backend& store)
+      : copy(store),
+        lease(lease_store_in(store, source), lease_options(), Renewal::by_thread, nullptr),
+        tombed(list_tombs(store, source.id(), source.keys())) {}
+
+  storage::Backend& copy;
+  KeptLease lease;           // first: whoever makes a tomb after the list below waits for it
+  const TombedPacks tombed;  // before
+};
+
+CopyLease::CopyLease(Repository& source, storage::Backend& copy)
+    : state_(std::make_unique<State>(source, copy)) {}
+
+CopyLease::~CopyLease() = default;
+
+bool CopyLease::is_doomed(const base::PackId& pack) const { return state_->tombed.contains(pack); }
+
+void CopyLease::commit(const base::SnapshotId& snapshot, base::ByteView record) {
+  state_->lease->commit(snapshot, record);
+  static_cast<void>(
+      storage::put(state_->copy, std::string(snapshot_prefix) + snapshot.hex(), record));
+  state_->lease->end();
+}
+
+}  // namespace holdfast::repository
