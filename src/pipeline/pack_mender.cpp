@@ -106,7 +106,7 @@ void mend_header(MendedPack& pack, const base::PackId& id) {
   pack.front_mended = true;
 }
 
-/// Behind the directory, when all before is whole: both copies and the parity, as they were written.
+/// Behind the directory, when all before is whole: both copies, and the parity, as they were.
 void mend_rest(MendedPack& pack) {
   const auto& trailer = *pack.trailer;
   const auto all = base::MutableBytes(pack.bytes);
