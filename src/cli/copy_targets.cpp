@@ -17,7 +17,9 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 
-CopyTarget target_of(const config::Store& store) { return {store.name, store.url, store.offline}; }
+CopyTarget target_of(const config::Store& store) {
+  return {store.name, store.url, store.offline, &store};
+}
 
 const config::Store& store_called(Session& session, const std::string& name) {
   const auto* config = session.config();
@@ -71,7 +73,7 @@ std::vector<CopyTarget> copy_targets(Session& session, const std::vector<std::st
   std::vector<CopyTarget> targets;
   for (const auto& text : named) {
     if (is_url(text)) {
-      add(targets, {text, text, false});
+      add(targets, {text, text});
     } else {
       add(targets, target_of(store_called(session, text)));
     }

@@ -12,9 +12,10 @@ namespace holdfast::cli {
 
 /// A place that has, or is to have, a copy of the repository.
 struct CopyTarget {
-  std::string name;      // in the configuration; else its URL
-  std::string url;       // as it was written
-  bool offline = false;  // expected to be away
+  std::string name;                      // in the configuration; else its URL
+  std::string url;                       // as it was written
+  bool offline = false;                  // expected to be away
+  const config::Store* store = nullptr;  // of the configuration
 };
 
 /// The stores called `named` (names of the configuration, or URLs); without any, all that a site of

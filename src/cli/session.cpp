@@ -176,14 +176,12 @@ std::string Session::cache_directory() const {
       .set_hint("use --cache-dir or set HOLDFAST_CACHE_DIR");
 }
 
-/// A folder for each copy: it remembers which records that had.
-std::string Session::cache_of_copy(storage::Backend& store) const {
-  return cache_directory() + "/copies/" +
-         crypto::blake3(base::as_bytes(store.describe())).hex().substr(0, 16);
+std::string Session::cache_of_copy(const std::string& url) const {
+  return cache_directory() + "/copies/" + crypto::blake3(base::as_bytes(url)).hex().substr(0, 16);
 }
 
 repository::Environment Session::repository_environment() {
-  const auto directory = reads_copy_ ? cache_of_copy(*store_) : cache_directory();
+  const auto directory = reads_copy_ ? cache_of_copy(store_->describe()) : cache_directory();
   base::with_context([&] { return fmt::format("making the cache {}", base::printable(directory)); },
                      [&] { base::make_directories(directory, 0700); });
   return {services_.clock(), services_.random(), directory};
@@ -295,7 +293,7 @@ repository::Repository& Session::repository() {
 std::unique_ptr<repository::Repository> Session::open_copy(
     storage::Backend& store, const std::optional<std::string>& named) {
   auto environment = repository_environment();
-  environment.cache_directory = cache_of_copy(store);
+  environment.cache_directory = cache_of_copy(store.describe());
   const auto path =
       named ? std::optional(absolute_path(*named, environment_.working_directory)) : key_file();
   if (!path) {

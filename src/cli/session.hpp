@@ -53,7 +53,8 @@ public:
   /// --repo, HOLDFAST_REPO, or the configuration's. Errors: invalid_input when nothing names one.
   storage::Location location();
   std::string cache_directory() const;
-  std::string cache_of_copy(storage::Backend& store) const;
+  /// For a copy at this URL; it remembers which records that had.
+  std::string cache_of_copy(const std::string& url) const;
   repository::Environment repository_environment();
   base::Secret passphrase(Ask ask);
   /// One for a new key slot: from this file, or asked for twice.

@@ -55,8 +55,11 @@ struct Site {
 struct Store {
   std::string name;
   std::string url;
-  std::optional<unsigned> parity_percent;  // in packs, when it is made
-  bool offline = false;                    // expected to be away most of the time
+  std::optional<unsigned> parity_percent;      // in packs, when it is made
+  bool offline = false;                        // expected to be away most of the time
+  std::optional<bool> offsite;                 // in another place than the site
+  std::string medium;                          // empty: what the scheme of the URL suggests
+  std::optional<std::int64_t> verify_seconds;  // how long ago all of it may have been read
   Place place;
 };
 

@@ -62,6 +62,9 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   check_rate(reading, section, "limit");
   section.duration("lock");
   store.offline = section.boolean("offline").value_or(false);
+  store.offsite = section.boolean("offsite");
+  store.medium = section.text("medium").value_or("");
+  store.verify_seconds = section.duration("verify");
   section.finish();
   return store;
 }

@@ -3,6 +3,7 @@
 #include "copies/copy.hpp"
 #include "repository/copy_lease.hpp"
 #include "repository/format_object.hpp"
+#include "repository/read_ledger.hpp"
 #include "repository/reader_lease.hpp"
 #include "repository/snapshot.hpp"
 #include "send.hpp"
@@ -49,6 +50,7 @@ public:
     send_records(plan, lease);
     remove_forgotten(plan);
     if (options_.remove_slots) remove_slots(plan);
+    repository::add_readings(source_, copy_, std::move(readings_));
     return std::move(report_);
   }
 
@@ -98,10 +100,17 @@ private:
     auto outcome = send_pack(source_.backend(), copy_, pack, token);
     const bool sent = outcome == Outcome::sent || outcome == Outcome::mended;
     if (sent && options_.read_back && !pack_is_whole(copy_, pack, token)) {
+      note_reading(pack, repository::ReadResult::damaged);
       note(name, fmt::format("does not come back from {} as it was sent", copy_.describe()));
       return;
     }
+    if (sent && options_.read_back) note_reading(pack, repository::ReadResult::whole);
     count_pack(pack, name, outcome);
+  }
+  void note_reading(const StoredPack& pack, repository::ReadResult result) {
+    const auto now = source_.environment().clock.wall_now().seconds;
+    const std::lock_guard lock(mutex_);
+    readings_.push_back({pack.id, repository::ReadLevel::checksums, result, now});
   }
 
   /// What has another size is no whole copy of the pack; here it is whole, or can be made so.
@@ -211,6 +220,7 @@ private:
   std::uint64_t packs_done_ = 0;
   std::uint64_t bytes_done_ = 0;
   CopyReport report_;
+  std::vector<repository::PackReading> readings_;
 };
 
 }  // namespace

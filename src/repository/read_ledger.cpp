@@ -116,6 +116,21 @@ StoredReadLedger load_read_ledger(Repository& repository) {
   }
 }
 
+void add_readings(Repository& repository, storage::Backend& store,
+                  std::vector<PackReading> readings) {
+  std::ranges::sort(readings, {}, [](const PackReading& reading) {
+    return std::pair(reading.pack, reading.level);
+  });
+  auto& random = repository.environment().random;
+  for (std::span<const PackReading> rest = readings; !rest.empty();) {
+    const auto part = rest.first(std::min(rest.size(), ledger_readings_max));
+    const auto name = make_ledger_name(random);
+    const auto object = seal_readings(name, part, repository.id(), repository.keys(), random);
+    static_cast<void>(storage::put(store, name, object));
+    rest = rest.subspan(part.size());
+  }
+}
+
 ReadingSummary summarize_readings(const ReadLedger& ledger, std::span<const PackInfo> packs,
                                   ReadLevel level) {
   ReadingSummary summary;

@@ -68,6 +68,9 @@ struct StoredReadLedger {
 /// nothing about ages.
 /// Errors: as the store; unsupported.
 StoredReadLedger load_read_ledger(Repository& repository);
+/// Adds readings of packs in `store`, which is a copy of the repository, to the ledger there.
+void add_readings(Repository& repository, storage::Backend& store,
+                  std::vector<PackReading> readings);
 /// Whether the machine's clock shows a time at which the repository was there.
 bool clock_is_possible(Repository& repository);
 

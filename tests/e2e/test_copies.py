@@ -5,7 +5,7 @@ import shutil
 
 import sshd
 import trees
-from program import CONFLICT, NOT_FOUND, PARTIAL, ProgramTest, USAGE
+from program import CONFLICT, DONE, NOT_FOUND, PARTIAL, ProgramTest, USAGE
 
 
 class Copies(ProgramTest):
@@ -124,6 +124,31 @@ class Copies(ProgramTest):
         self.assertEqual(report["snapshots_removed"], 1)
         self.assertGreater(report["bytes_deleted"], 2_900_000)
         self.assertEqual(len(self.expect_copy_whole(self.copy_place)), 1)
+
+    def score(self, expect):
+        shown = self.run_program("score", "--json", expect=expect).json["sites"][0]
+        return {rule["rule"]: rule["kept"] for rule in shown["rules"]}
+
+    def test_the_score_of_a_site(self):
+        usb = self.path("usb")
+        self.config("nas, usb", {
+            "nas": f"{{url: '{self.copy_place}', offsite: true, medium: server}}",
+            "usb": f"{{url: '{usb}', offline: true, verify: 90 days}}"})
+        self.backup("blog", "--no-copies")
+        self.assertEqual(self.score(PARTIAL), {"copies": False, "media": False, "offsite": False,
+                                               "offline": False, "errors": False})
+        self.run_program("copy", "--create", "--read-back")
+        self.run_program("check", "--read-data")
+        kept = {"copies": True, "media": True, "offsite": True, "offline": True, "errors": True}
+        self.assertEqual(self.score(DONE), kept)
+        os.rename(usb, usb + "-in-the-safe")
+        self.assertEqual(self.score(DONE), kept, "a disk in the safe counts as it was seen last")
+        metrics = self.run_program("score", "--metrics").text
+        self.assertIn('holdfast_score_kept{site="blog",rule="offline"} 1\n', metrics)
+        self.assertIn('holdfast_score_have{site="blog",rule="copies"} 4\n', metrics)
+        self.backup("blog", "--no-copies")
+        self.assertEqual(self.score(PARTIAL)["copies"], False)
+        self.assertIn("holdfast copy nas", self.run_program("score", expect=PARTIAL).text)
 
     def test_damage_does_not_travel(self):
         self.backup()

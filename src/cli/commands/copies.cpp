@@ -1,9 +1,7 @@
 #include "base/error.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
-#include "copies/copy.hpp"
-#include "copy_targets.hpp"
-#include "repository/read_ledger.hpp"
+#include "seen_copy.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -15,20 +13,6 @@
 namespace holdfast::cli {
 
 namespace {
-
-using base::Error;
-
-/// What could be seen of one copy.
-struct SeenCopy {
-  CopyTarget target;
-  std::optional<Failure> failure;
-  copies::CopyPlan plan;
-  repository::ReadingSummary verified;
-
-  bool has(const base::SnapshotId& id) const {
-    return !failure && std::ranges::find(plan.snapshots, id) == plan.snapshots.end();
-  }
-};
 
 class CopiesCommand final : public Command {
 public:
@@ -51,7 +35,7 @@ public:
     std::vector<SeenCopy> seen;
     seen.reserve(targets.size());
     for (const auto& target : targets)
-      seen.push_back(look_at(session, target));
+      seen.push_back(look_at_copy(session, target));
     write_json(session, seen);
     print_copies(session, seen);
     print_snapshots(session, seen);
@@ -61,24 +45,6 @@ public:
   }
 
 private:
-  static SeenCopy look_at(Session& session, const CopyTarget& target) {
-    SeenCopy copy;
-    copy.target = target;
-    try {
-      const auto store = open_copy_store(session, target, false);
-      auto& repository = session.repository();
-      copy.plan = copies::plan_copy(repository, *store);
-      const auto opened = session.open_copy(*store, std::nullopt);
-      const auto ledger = repository::load_read_ledger(*opened);
-      const auto packs = opened->index().packs();
-      copy.verified =
-          repository::summarize_readings(ledger.ledger, packs, repository::ReadLevel::checksums);
-    } catch (const Error& error) {
-      copy.failure = failure_of(error);
-    }
-    return copy;
-  }
-
   static std::string_view state_of(const SeenCopy& copy) {
     if (copy.failure) return copy.target.offline ? "away" : "failed";
     return copy.plan.up_to_date() ? "up to date" : "behind";
@@ -100,6 +66,9 @@ private:
         json.field("packs_missing", copy.plan.packs.size());
         json.field("bytes_missing", copy.plan.pack_bytes());
         json.field("snapshots_missing", copy.plan.snapshots.size());
+      }
+      if (copy.seen) {
+        json.field("seen", std::string_view(copy.seen->to_iso()));
         json.field("packs_damaged", copy.verified.damaged_packs);
         json.field("bytes", copy.verified.bytes);
         json.field("bytes_verified_30_days", copy.verified.bytes_30_days);
@@ -120,14 +89,17 @@ private:
     json.end_array();
   }
 
-  static std::string lack_of(const SeenCopy& copy) {
+  static std::string lack_of(Session& session, const SeenCopy& copy) {
+    if (copy.is_away() && copy.seen) {
+      return "seen " + age_text(*copy.seen, session.services().clock().wall_now());
+    }
     if (copy.failure) return base::printable(copy.failure->message);
     if (copy.plan.packs.empty()) return "";
     return fmt::format("lacks {}", base::format_byte_count(copy.plan.pack_bytes()));
   }
   /// How much of it was read in the last 30 days.
   static std::string verified_of(const SeenCopy& copy) {
-    if (copy.failure || copy.verified.bytes == 0) return "";
+    if (!copy.seen || copy.verified.bytes == 0) return "";
     if (copy.verified.damaged_packs > 0) {
       return counted(copy.verified.damaged_packs, "damaged pack", "damaged packs");
     }
@@ -140,8 +112,8 @@ private:
     table.add({"STORE", "STATE", "SIZE", "READ IN 30 DAYS", ""});
     for (const auto& copy : seen) {
       table.add({base::printable(copy.target.name), std::string(state_of(copy)),
-                 copy.failure ? "" : base::format_byte_count(copy.verified.bytes),
-                 verified_of(copy), lack_of(copy)});
+                 copy.seen ? base::format_byte_count(copy.verified.bytes) : "", verified_of(copy),
+                 lack_of(session, copy)});
     }
     for (const auto& line : table.lines())
       session.console().line(line);
@@ -163,7 +135,7 @@ private:
       std::vector<std::string> row{snapshot.id.short_hex(), local_time(snapshot.started),
                                    base::printable(snapshot.site)};
       for (const auto& copy : seen)
-        row.push_back(copy.failure ? "?" : copy.has(snapshot.id) ? "yes" : "no");
+        row.push_back(!copy.seen ? "?" : copy.has(snapshot.id) ? "yes" : "no");
       table.add(row);
     }
     console.line("");
