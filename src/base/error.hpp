@@ -5,6 +5,7 @@
 #include <concepts>
 #include <exception>
 #include <functional>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <utility>
@@ -29,12 +30,16 @@ public:
   /// One sentence: what an operator should look at or do next. The first one given stays.
   Error& set_hint(std::string hint);
   Error& set_retry(Retry retry);
+  /// What the other side asked to wait before the next attempt, if it did.
+  std::optional<double> retry_after_seconds() const noexcept { return retry_after_seconds_; }
+  Error& set_retry_after(double seconds);
 
 private:
   ErrorKind kind_;
   Retry retry_;
   std::string what_;
   std::string hint_;
+  std::optional<double> retry_after_seconds_;
   std::source_location where_;
 };
 

@@ -3,72 +3,21 @@
 // have been done with its reply lost; before it is repeated, what stands under the name is compared
 // with what was to be stored.
 
-#include "base/error.hpp"
 #include "storage/wrappers/wrappers.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
 namespace holdfast::storage {
 
-using base::Error;
+using base::Retrier;
+using base::RetryPolicy;
+using base::Sleeper;
 
 namespace {
 
 constexpr std::size_t compare_size = 1024 * 1024;
-
-/// Runs calls again. Threads: safe, it keeps nothing between calls.
-class Retrier {
-public:
-  Retrier(RetryPolicy policy, base::Random& random, Sleeper sleeper)
-      : policy_(policy), random_(random), sleeper_(std::move(sleeper)) {}
-
-  /// `work` is given how many attempts failed before it.
-  template <class Work>
-  auto run(Work work) const {
-    std::vector<std::string> earlier;
-    for (int failed = 0;; ++failed) {
-      try {
-        return work(failed);
-      } catch (const Error& error) {
-        if (error.retry() != base::Retry::later) throw;
-        if (failed + 1 >= policy_.attempts_max) throw with_earlier(error, earlier);
-        if (std::find(earlier.begin(), earlier.end(), error.what()) == earlier.end()) {
-          earlier.emplace_back(error.what());
-        }
-      }
-      sleeper_(delay_after(failed));
-    }
-  }
-
-private:
-  double delay_after(int failed) const {
-    const double delay =
-        std::min(policy_.first_delay_seconds * std::exp2(failed), policy_.delay_max_seconds);
-    // Between a half and the whole, so that many clients of a store that was down do not return at
-    // once.
-    return delay * (0.5 + static_cast<double>(random_.below(1001)) / 2000);
-  }
-
-  Error with_earlier(const Error& last, std::vector<std::string> earlier) const {
-    std::erase(earlier, last.what());
-    auto message = fmt::format("{} (after {} attempts", last.what(), policy_.attempts_max);
-    for (const auto& other : earlier)
-      message += "; before: " + other;
-    Error error(last.kind(), message + ")", last.where());
-    error.set_retry(last.retry());
-    if (!last.hint().empty()) error.set_hint(last.hint());
-    return error;
-  }
-
-  const RetryPolicy policy_;
-  base::Random& random_;
-  const Sleeper sleeper_;
-};
 
 bool holds(Backend& backend, const std::string& name, base::ByteView bytes) {
   const auto info = backend.stat(name);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "base/retry.hpp"
 #include "storage/backend.hpp"
 
 #include <atomic>
@@ -35,21 +36,13 @@ struct Fallback {
 std::unique_ptr<Backend> with_fallbacks(Backend& inner, std::vector<Fallback> places,
                                         std::function<void(const std::string&)> tell);
 
-/// How often and how long a call that failed with Retry::later is made again.
-struct RetryPolicy {
-  int attempts_max = 5;
-  double first_delay_seconds = 0.2;  // doubles, with jitter, up to delay_max_seconds
-  double delay_max_seconds = 10;
-};
-/// How a wrapper waits; injected, so that no test sleeps.
-using Sleeper = std::function<void(double seconds)>;
-/// The final error carries the distinct earlier messages. Whole-object `put` is repeated; a commit
-/// whose reply was lost is settled by comparing what is stored. Borrows `inner`.
-std::unique_ptr<Backend> with_retries(Backend& inner, RetryPolicy policy, base::Random& random,
-                                      Sleeper sleeper);
+/// Calls that fail with Retry::later are made again. Whole-object `put` is repeated; a commit whose
+/// reply was lost is settled by comparing what is stored. Borrows `inner`.
+std::unique_ptr<Backend> with_retries(Backend& inner, base::RetryPolicy policy,
+                                      base::Random& random, base::Sleeper sleeper);
 
 /// The same, and owns `inner`.
-std::unique_ptr<Backend> with_retries(std::unique_ptr<Backend> inner, RetryPolicy policy,
-                                      base::Random& random, Sleeper sleeper);
+std::unique_ptr<Backend> with_retries(std::unique_ptr<Backend> inner, base::RetryPolicy policy,
+                                      base::Random& random, base::Sleeper sleeper);
 
 }  // namespace holdfast::storage

@@ -1,0 +1,46 @@
+#include "base/retry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace holdfast::base {
+
+namespace {
+
+Error with_earlier(const Error& last, std::vector<std::string> earlier, int attempts) {
+  std::erase(earlier, last.what());
+  auto message = fmt::format("{} (after {} attempts", last.what(), attempts);
+  for (const auto& other : earlier)
+    message += "; before: " + other;
+  Error error(last.kind(), message + ")", last.where());
+  error.set_retry(last.retry());
+  if (!last.hint().empty()) error.set_hint(last.hint());
+  return error;
+}
+
+}  // namespace
+
+std::optional<double> Retrier::note_failure(const Error& error, int failed,
+                                            std::vector<std::string>& earlier) const {
+  if (error.retry() != Retry::later) throw;
+  const auto asked = error.retry_after_seconds();
+  const bool too_long = asked && *asked > policy_.asked_delay_max_seconds;
+  if (too_long || failed + 1 >= policy_.attempts_max) {
+    throw with_earlier(error, earlier, failed + 1);
+  }
+  if (std::ranges::find(earlier, error.what()) == earlier.end()) earlier.emplace_back(error.what());
+  return asked;
+}
+
+void Retrier::wait(int failed, std::optional<double> asked_delay) const {
+  const double delay =
+      std::min(policy_.first_delay_seconds * std::exp2(failed), policy_.delay_max_seconds);
+  // Between a half and the whole, so that many clients of a store that was down do not return at
+  // once.
+  const double jittered = delay * (0.5 + static_cast<double>(random_.below(1001)) / 2000);
+  sleeper_(std::max(jittered, asked_delay.value_or(0)));
+}
+
+}  // namespace holdfast::base
