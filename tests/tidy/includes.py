@@ -30,6 +30,8 @@ FOREIGN = (
     ("yaml-cpp/*", ("src/config/*",)),
     ("CLI/*", ("src/cli/*",)),
     ("archive*.h", ("src/archive/*",)),
+    ("curl/*", ("src/net/curl_client.cpp",)),
+    ("pugixml*", ("src/storage/s3/xml.cpp",)),
     ("fuse*.h", ("src/mount/*",)),
 )
 

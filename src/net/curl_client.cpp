@@ -1,0 +1,563 @@
+// One thread drives all transfers by the multi interface of libcurl: whoever calls waits for its
+// own transfer only, connections and TLS sessions are shared, and any of them can be cancelled at
+// any time. Callbacks of libcurl never wait: a body that is not there yet, or has no room, pauses
+// its transfer until the other side of its pipe moved.
+
+#include "net/curl_client.hpp"
+
+#include "base/task_group.hpp"
+#include "net/body_pipe.hpp"
+#include "transport_error.hpp"
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <future>
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace holdfast::net {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+/// A transfer in which nothing moves is looked at so often.
+constexpr int look_ms = 1000;
+constexpr std::size_t headers_size_max = 64UL * 1024;
+constexpr std::size_t headers_count_max = 200;
+constexpr long transfer_buffer_size = 512L * 1024;
+constexpr long idle_connections_max = 32;
+
+struct FreeEasy {
+  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+};
+struct FreeMulti {
+  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using EasyHandle = std::unique_ptr<CURL, FreeEasy>;
+using MultiHandle = std::unique_ptr<CURLM, FreeMulti>;
+using HeaderList = std::unique_ptr<curl_slist, FreeList>;
+
+template <class Value>
+void set(const EasyHandle& handle, CURLoption option, Value value) {
+  const auto code = curl_easy_setopt(handle.get(), option, value);
+  if (code == CURLE_OK) return;
+  throw Error(ErrorKind::invalid_input,
+              fmt::format("preparing a request: {}", curl_easy_strerror(code)));
+}
+
+void check(CURLMcode code) {
+  if (code == CURLM_OK) return;
+  throw Error(ErrorKind::io, fmt::format("driving transfers: {}", curl_multi_strerror(code)));
+}
+
+Transport transport_of(CURLcode code) {
+  switch (code) {
+    case CURLE_URL_MALFORMAT:
+      return Transport::bad_url;
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return Transport::no_such_host;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+      return Transport::no_such_proxy;
+    case CURLE_COULDNT_CONNECT:
+      return Transport::not_connected;
+    case CURLE_OPERATION_TIMEDOUT:
+      return Transport::not_connected_in_time;
+    case CURLE_PEER_FAILED_VERIFICATION:
+      return Transport::certificate_refused;
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+      return Transport::wrong_pinned_key;
+    case CURLE_SSL_CACERT_BADFILE:
+      return Transport::bad_ca_file;
+    case CURLE_SSL_CERTPROBLEM:
+      return Transport::bad_client_certificate;
+    case CURLE_SSL_CONNECT_ERROR:
+      return Transport::tls_failed;
+    case CURLE_PROXY:
+      return Transport::proxy_refused;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return Transport::not_http;
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_SEND_FAIL_REWIND:
+      return Transport::lost;
+    default:
+      return Transport::other;
+  }
+}
+
+std::string_view without_spaces(std::string_view text) {
+  constexpr std::string_view spaces = " \t\r\n";
+  const auto begin = text.find_first_not_of(spaces);
+  if (begin == text.npos) return {};
+  return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
+}
+
+/// One request, its handle and what came of it. Everything but `received` and `wake` belongs to the
+/// client's thread while the transfer is under way.
+struct Running {
+  Running(HttpRequest asked, const base::Clock& used) : request(std::move(asked)), clock(used) {}
+
+  HttpRequest request;
+  const base::Clock& clock;
+  EasyHandle handle{curl_easy_init()};
+  HeaderList headers{};
+  std::array<char, CURL_ERROR_SIZE> message{};
+  HttpResponse response{};
+  std::size_t headers_size = 0;
+  std::size_t sent = 0;
+  std::atomic<std::uint64_t> received = 0;
+  bool waits = false;                       // for its own pipe: no stall
+  std::optional<base::Instant> moved_at{};  // nothing: it has no connection yet
+  curl_off_t moved = 0;
+  double stall_seconds_max = 0;
+  std::optional<Transport> own_verdict{};  // why a callback ended the transfer
+  std::promise<HttpResponse> promise{};
+
+  std::string describe() const { return request.method + " " + url_for_messages(request.url); }
+  /// Ends the transfer from within a callback.
+  std::size_t refuse(Transport why) {
+    own_verdict = why;
+    return CURL_WRITEFUNC_ERROR;
+  }
+  void release_pipes() const {
+    if (request.body_pipe) request.body_pipe->end();
+    if (request.into_pipe) request.into_pipe->end();
+  }
+};
+
+// ---- callbacks ----
+
+std::size_t give_body(char* to, std::size_t size, std::size_t count, void* user) {
+  auto& running = *static_cast<Running*>(user);
+  const base::MutableBytes into(reinterpret_cast<std::byte*>(to), size * count);
+  if (const auto& pipe = running.request.body_pipe) {
+    const auto taken = pipe->take(into);
+    running.waits = !taken;
+    return taken.value_or(CURL_READFUNC_PAUSE);
+  }
+  const auto left = running.request.body.subspan(running.sent);
+  const auto part = left.first(std::min(left.size(), into.size()));
+  std::ranges::copy(part, into.begin());
+  running.sent += part.size();
+  return part.size();
+}
+
+/// libcurl sends a body again when a connection that it kept turns out to be dead.
+int rewind_body(void* user, curl_off_t offset, int origin) {
+  auto& running = *static_cast<Running*>(user);
+  if (running.request.body_pipe || origin != SEEK_SET || offset < 0 ||
+      static_cast<std::uint64_t>(offset) > running.request.body.size()) {
+    return CURL_SEEKFUNC_CANTSEEK;
+  }
+  running.sent = static_cast<std::size_t>(offset);
+  return CURL_SEEKFUNC_OK;
+}
+
+std::size_t take_header(char* from, std::size_t size, std::size_t count, void* user) {
+  auto& running = *static_cast<Running*>(user);
+  const std::string_view line(from, size * count);
+  auto& headers = running.response.headers;
+  if (line.starts_with("HTTP/")) {  // after an interim answer comes another
+    headers.clear();
+    running.headers_size = 0;
+    return line.size();
+  }
+  running.headers_size += line.size();
+  if (running.headers_size > headers_size_max || headers.size() >= headers_count_max) {
+    return running.refuse(Transport::too_large);
+  }
+  const auto colon = line.find(':');
+  if (colon == line.npos) return line.size();
+  headers.push_back({std::string(without_spaces(line.substr(0, colon))),
+                     std::string(without_spaces(line.substr(colon + 1)))});
+  return line.size();
+}
+
+std::size_t take_body(char* from, std::size_t size, std::size_t count, void* user) {
+  auto& running = *static_cast<Running*>(user);
+  auto& request = running.request;
+  const auto bytes = std::as_bytes(std::span(from, size * count));
+  long status = 0;
+  curl_easy_getinfo(running.handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  const bool is_success = status >= 200 && status < 300;
+  if (is_success && request.into_pipe) {
+    running.waits = !request.into_pipe->put(bytes);
+    if (running.waits) return CURL_WRITEFUNC_PAUSE;
+  } else if (is_success && request.into.data() != nullptr) {
+    const auto at = static_cast<std::size_t>(running.received);
+    if (bytes.size() > request.into.size() - at) return running.refuse(Transport::too_large);
+    std::ranges::copy(bytes, request.into.subspan(at).begin());
+  } else {
+    auto& body = running.response.body;
+    if (bytes.size() > request.body_size_max - body.size()) {
+      return running.refuse(Transport::too_large);
+    }
+    base::append(body, bytes);
+  }
+  running.received += bytes.size();
+  return bytes.size();
+}
+
+/// Called about once a second, whether something moved or not.
+int look_for_stall(void* user, curl_off_t, curl_off_t received, curl_off_t, curl_off_t sent) {
+  auto& running = *static_cast<Running*>(user);
+  const auto now = running.clock.now();
+  const auto moved = received + sent;
+  if (running.waits || !running.moved_at || moved != running.moved) {
+    running.moved = moved;
+    running.moved_at = now;
+    return 0;
+  }
+  if (base::seconds_between(*running.moved_at, now) < running.stall_seconds_max) return 0;
+  running.own_verdict = Transport::stalled;
+  return 1;
+}
+
+// ---- preparing ----
+
+void set_method_and_body(Running& running) {
+  const auto& handle = running.handle;
+  const auto& request = running.request;
+  if (request.method == "HEAD") {
+    set(handle, CURLOPT_NOBODY, 1L);
+    return;
+  }
+  const bool has_body = !request.body.empty() || request.body_pipe != nullptr;
+  set(handle, CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  if (!has_body && request.method != "PUT" && request.method != "POST") return;
+  set(handle, CURLOPT_UPLOAD, 1L);
+  set(handle, CURLOPT_READFUNCTION, give_body);
+  set(handle, CURLOPT_READDATA, &running);
+  set(handle, CURLOPT_SEEKFUNCTION, rewind_body);
+  set(handle, CURLOPT_SEEKDATA, &running);
+  set(handle, CURLOPT_UPLOAD_BUFFERSIZE, transfer_buffer_size);
+  std::optional<std::uint64_t> size = request.body.size();
+  if (request.body_pipe) size = request.body_pipe->size();
+  if (size) set(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(*size));
+}
+
+void add_header(HeaderList& list, const std::string& line) {
+  auto* const longer = curl_slist_append(list.get(), line.c_str());
+  if (longer == nullptr) throw Error(ErrorKind::io, "preparing a request: out of memory");
+  static_cast<void>(list.release());
+  list.reset(longer);
+}
+
+void set_headers(Running& running) {
+  // Asking before sending costs a round trip each time, and is for bodies that are often refused.
+  add_header(running.headers, "Expect:");
+  for (const auto& header : running.request.headers) {
+    const auto line = header.name + ": " + header.value;
+    if (line.find_first_of(std::string_view("\r\n\0", 3)) != line.npos) {
+      throw Error(ErrorKind::invalid_input, "a header of a request has a line break in it");
+    }
+    add_header(running.headers, line);
+  }
+  set(running.handle, CURLOPT_HTTPHEADER, running.headers.get());
+}
+
+void set_tls(const EasyHandle& handle, const HttpOptions& options) {
+  set(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  set(handle, CURLOPT_SSL_VERIFYPEER, 1L);
+  set(handle, CURLOPT_SSL_VERIFYHOST, 2L);
+  if (!options.ca_file.empty()) {
+    set(handle, CURLOPT_CAINFO, options.ca_file.c_str());
+    set(handle, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
+  }
+  if (!options.client_certificate.empty()) {
+    set(handle, CURLOPT_SSLCERT, options.client_certificate.c_str());
+    const auto& key = options.client_key.empty() ? options.client_certificate : options.client_key;
+    set(handle, CURLOPT_SSLKEY, key.c_str());
+  }
+  if (!options.pinned_key.empty()) {
+    set(handle, CURLOPT_PINNEDPUBLICKEY, options.pinned_key.c_str());
+  }
+}
+
+void set_connection(const EasyHandle& handle, const HttpOptions& options) {
+  set(handle, CURLOPT_NOSIGNAL, 1L);
+  set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  set(handle, CURLOPT_HTTP09_ALLOWED, 0L);
+  set(handle, CURLOPT_CONNECTTIMEOUT, options.connect_seconds_max);
+  set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
+  set(handle, CURLOPT_BUFFERSIZE, transfer_buffer_size);
+  set(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  set(handle, CURLOPT_USERAGENT, options.user_agent.c_str());
+  if (options.proxy) {
+    set(handle, CURLOPT_PROXY, options.proxy->c_str());
+    if (options.proxy->empty()) set(handle, CURLOPT_NOPROXY, "*");
+  }
+}
+
+void prepare(Running& running, const HttpOptions& options) {
+  const auto& handle = running.handle;
+  if (handle == nullptr) throw Error(ErrorKind::io, "preparing a request: out of memory");
+  set(handle, CURLOPT_URL, running.request.url.c_str());
+  set(handle, CURLOPT_ERRORBUFFER, running.message.data());
+  set(handle, CURLOPT_PRIVATE, &running);
+  set(handle, CURLOPT_HEADERFUNCTION, take_header);
+  set(handle, CURLOPT_HEADERDATA, &running);
+  set(handle, CURLOPT_WRITEFUNCTION, take_body);
+  set(handle, CURLOPT_WRITEDATA, &running);
+  set(handle, CURLOPT_NOPROGRESS, 0L);
+  set(handle, CURLOPT_XFERINFOFUNCTION, look_for_stall);
+  set(handle, CURLOPT_XFERINFODATA, &running);
+  set_method_and_body(running);
+  set_headers(running);
+  set_connection(handle, options);
+  set_tls(handle, options);
+  set(handle, CURLOPT_TIMEOUT, running.request.seconds_max);
+  running.stall_seconds_max = options.stall_seconds_max;
+}
+
+// ---- results ----
+
+TransportFailure failure_of(const Running& running, CURLcode code) {
+  TransportFailure failure;
+  failure.what = running.own_verdict.value_or(transport_of(code));
+  const bool is_own = running.own_verdict.has_value();
+  curl_off_t connected_after = 0;
+  curl_easy_getinfo(running.handle.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
+  if (code == CURLE_OPERATION_TIMEDOUT && connected_after > 0) failure.what = Transport::stalled;
+  if (!is_own) {
+    failure.text = running.message[0] != '\0' ? running.message.data() : curl_easy_strerror(code);
+  }
+  long system_code = 0;
+  curl_easy_getinfo(running.handle.get(), CURLINFO_OS_ERRNO, &system_code);
+  failure.system_code = static_cast<int>(system_code);
+  curl_easy_getinfo(running.handle.get(), CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
+  long proxy_status = 0;
+  curl_easy_getinfo(running.handle.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+  if (!is_own && proxy_status >= 300) failure.what = Transport::proxy_refused;
+  return failure;
+}
+
+HttpResponse response_of(Running& running) {
+  auto response = std::move(running.response);
+  long status = 0;
+  curl_easy_getinfo(running.handle.get(), CURLINFO_RESPONSE_CODE, &status);
+  response.status = static_cast<int>(status);
+  response.received = running.received;
+  curl_off_t retry_after = 0;
+  curl_easy_getinfo(running.handle.get(), CURLINFO_RETRY_AFTER, &retry_after);
+  if (retry_after > 0) response.retry_after_seconds = static_cast<double>(retry_after);
+  return response;
+}
+
+void settle(Running& running, CURLcode code) {
+  if (code == CURLE_OK) {
+    running.promise.set_value(response_of(running));
+  } else {
+    running.promise.set_exception(
+        std::make_exception_ptr(transport_error(failure_of(running, code), running.describe())));
+  }
+  running.release_pipes();
+}
+
+void settle_as_cancelled(Running& running) {
+  running.promise.set_exception(std::make_exception_ptr(base::Cancelled()));
+  running.release_pipes();
+}
+
+// ---- the client ----
+
+class CurlClient final : public HttpClient, public std::enable_shared_from_this<CurlClient> {
+public:
+  CurlClient(HttpOptions options, const base::Clock& clock, std::stop_token stopping)
+      : options_(std::move(options)),
+        clock_(clock),
+        multi_(curl_multi_init()),
+        thread_(std::move(stopping)) {
+    if (multi_ == nullptr) throw Error(ErrorKind::io, "preparing for transfers: out of memory");
+    check(curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, options_.connections_max));
+    check(curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, idle_connections_max));
+    thread_.spawn([this](const std::stop_token& ending) { run(ending); });
+  }
+
+  std::unique_ptr<Transfer> start(HttpRequest request) override;
+
+  /// Called by transfers and pipes, from any thread.
+  void cancel(const std::shared_ptr<Running>& running) { order({Order::Kind::cancel, running}); }
+  void resume(const std::shared_ptr<Running>& running) { order({Order::Kind::resume, running}); }
+
+private:
+  struct Order {
+    enum class Kind : std::uint8_t { start, cancel, resume };
+    Kind kind;
+    std::shared_ptr<Running> running;
+  };
+
+  /// False when the client does not work any more.
+  bool order(Order order) {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return false;
+    orders_.push_back(std::move(order));
+    curl_multi_wakeup(multi_.get());
+    return true;
+  }
+
+  void run(const std::stop_token& ending) {
+    const struct End {
+      CurlClient& client;
+      ~End() { client.end(); }
+    } end_whatever_happens{*this};
+    const std::stop_callback wake(ending, [this] { curl_multi_wakeup(multi_.get()); });
+    while (!ending.stop_requested()) {
+      follow_orders();
+      int active = 0;
+      check(curl_multi_perform(multi_.get(), &active));
+      collect();
+      check(curl_multi_poll(multi_.get(), nullptr, 0, look_ms, nullptr));
+    }
+  }
+
+  void follow_orders() {
+    std::vector<Order> orders;
+    {
+      const std::lock_guard lock(mutex_);
+      orders.swap(orders_);
+    }
+    for (auto& order : orders) {
+      auto* const handle = order.running->handle.get();
+      if (order.kind == Order::Kind::start) {
+        check(curl_multi_add_handle(multi_.get(), handle));
+        running_.emplace(handle, std::move(order.running));
+      } else if (!running_.contains(handle)) {
+        continue;  // it ended in the meantime
+      } else if (order.kind == Order::Kind::cancel) {
+        settle_as_cancelled(*take(handle));
+      } else {
+        // The callbacks say again when they cannot go on.
+        order.running->waits = false;
+        curl_easy_pause(handle, CURLPAUSE_CONT);
+      }
+    }
+  }
+
+  void collect() {
+    int left = 0;
+    while (const auto* const message = curl_multi_info_read(multi_.get(), &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      const auto code = message->data.result;
+      settle(*take(message->easy_handle), code);
+    }
+  }
+
+  std::shared_ptr<Running> take(CURL* handle) {
+    const auto found = running_.find(handle);
+    auto running = std::move(found->second);
+    running_.erase(found);
+    curl_multi_remove_handle(multi_.get(), handle);
+    return running;
+  }
+
+  void end() {
+    std::vector<Order> orders;
+    {
+      const std::lock_guard lock(mutex_);
+      ended_ = true;
+      orders.swap(orders_);
+    }
+    for (const auto& order : orders) {
+      if (order.kind == Order::Kind::start) settle_as_cancelled(*order.running);
+    }
+    while (!running_.empty())
+      settle_as_cancelled(*take(running_.begin()->first));
+  }
+
+  const HttpOptions options_;
+  const base::Clock& clock_;
+  const MultiHandle multi_;
+  std::map<CURL*, std::shared_ptr<Running>> running_;  // of the thread
+  std::mutex mutex_;
+  std::vector<Order> orders_;
+  bool ended_ = false;
+  base::TaskGroup thread_;  // last: it ends before what it uses
+};
+
+class CurlTransfer final : public Transfer {
+public:
+  CurlTransfer(std::shared_ptr<CurlClient> client, std::shared_ptr<Running> running)
+      : client_(std::move(client)),
+        running_(std::move(running)),
+        future_(running_->promise.get_future()) {}
+  ~CurlTransfer() override {
+    // What the request borrows is in use until the client's thread let go of it.
+    if (!future_.valid() || has_ended()) return;
+    client_->cancel(running_);
+    future_.wait();
+  }
+
+  HttpResponse wait() override { return future_.get(); }
+  bool has_ended() const override {
+    return !future_.valid() ||
+           future_.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+  std::uint64_t received() const override { return running_->received; }
+
+private:
+  const std::shared_ptr<CurlClient> client_;
+  const std::shared_ptr<Running> running_;
+  std::future<HttpResponse> future_;
+};
+
+std::unique_ptr<Transfer> CurlClient::start(HttpRequest request) {
+  auto running = std::make_shared<Running>(std::move(request), clock_);
+  prepare(*running, options_);
+  for (const auto& pipe : {running->request.body_pipe, running->request.into_pipe}) {
+    if (!pipe) continue;
+    pipe->on_progress([client = weak_from_this(), moved = std::weak_ptr(running)] {
+      const auto still_there = client.lock();
+      const auto under_way = moved.lock();
+      if (still_there && under_way) still_there->resume(under_way);
+    });
+  }
+  auto transfer = std::make_unique<CurlTransfer>(shared_from_this(), running);
+  if (!order({Order::Kind::start, running})) settle_as_cancelled(*running);
+  return transfer;
+}
+
+/// The handle that callers own; transfers keep what they need alive.
+class SharedClient final : public HttpClient {
+public:
+  explicit SharedClient(std::shared_ptr<CurlClient> client) : client_(std::move(client)) {}
+  std::unique_ptr<Transfer> start(HttpRequest request) override {
+    return client_->start(std::move(request));
+  }
+
+private:
+  const std::shared_ptr<CurlClient> client_;
+};
+
+}  // namespace
+
+std::unique_ptr<HttpClient> make_http_client(HttpOptions options, const base::Clock& clock,
+                                             std::stop_token stopping) {
+  // Not undone: other threads may still use what it prepares when this one ends.
+  static const CURLcode prepared = curl_global_init(CURL_GLOBAL_DEFAULT);
+  if (prepared != CURLE_OK) {
+    throw Error(ErrorKind::io, fmt::format("preparing libcurl: {}", curl_easy_strerror(prepared)));
+  }
+  return std::make_unique<SharedClient>(
+      std::make_shared<CurlClient>(std::move(options), clock, std::move(stopping)));
+}
+
+}  // namespace holdfast::net

@@ -1,0 +1,37 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "net/http.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+namespace holdfast::net {
+
+struct HttpOptions {
+  std::string user_agent = "holdfast";
+  std::string ca_file{};             // instead of the system's authorities
+  std::string client_certificate{};  // PEM
+  std::string client_key{};          // PEM; empty: in the file of the certificate
+  std::string pinned_key{};          // "sha256//BASE64", several joined by ';'
+  /// http://, https://, socks4a:// or socks5h:// with host and port; empty: none; nothing: what
+  /// HTTPS_PROXY, ALL_PROXY and NO_PROXY say.
+  std::optional<std::string> proxy{};
+  long connect_seconds_max = 30;
+  double stall_seconds_max = 60;  // nothing moves for so long: given up
+  long connections_max = 16;      // to one server; more requests wait for one to be free
+};
+
+/// A client over libcurl with one thread. Connections are kept and used again; HTTP/2 is spoken
+/// with servers that offer it over TLS. Redirections are answers like others, bodies come as they
+/// are (nothing is unpacked), certificates are always checked.
+///
+/// Errors:  Cancelled from every transfer once `stopping` is asked for.
+/// Threads: see HttpClient. Borrows `clock`.
+std::unique_ptr<HttpClient> make_http_client(HttpOptions options, const base::Clock& clock,
+                                             std::stop_token stopping);
+
+}  // namespace holdfast::net
