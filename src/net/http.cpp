@@ -23,6 +23,13 @@ bool equal_without_case(std::string_view a, std::string_view b) {
       a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
+std::string_view without_spaces(std::string_view text) {
+  constexpr std::string_view spaces = " \t\r\n";
+  const auto begin = text.find_first_not_of(spaces);
+  if (begin == text.npos) return {};
+  return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
+}
+
 bool is_unreserved(char c) {
   constexpr std::string_view others = "-._~";
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || others.find(c) != others.npos;
@@ -85,6 +92,13 @@ std::optional<std::string> find_header(const Headers& headers, std::string_view 
     if (equal_without_case(header.name, name)) return header.value;
   }
   return std::nullopt;
+}
+
+std::optional<Header> parse_header(std::string_view line) {
+  const auto colon = line.find(':');
+  if (colon == line.npos) return std::nullopt;
+  return Header{std::string(without_spaces(line.substr(0, colon))),
+                std::string(without_spaces(line.substr(colon + 1)))};
 }
 
 Error status_error(const HttpResponse& response, const std::string& doing) {

@@ -23,6 +23,9 @@ using Headers = std::vector<Header>;
 /// The value of the first header with that name, whatever the case of its letters.
 std::optional<std::string> find_header(const Headers& headers, std::string_view name);
 
+/// "Name: value" and a line end, without the spaces around. Nothing for any other line.
+std::optional<Header> parse_header(std::string_view line);
+
 /// One request. What it borrows must live until its transfer ended.
 struct HttpRequest {
   std::string method = "GET";
@@ -45,7 +48,7 @@ struct HttpResponse {
   int status = 0;
   Headers headers{};
   base::Bytes body{};
-  std::uint64_t received = 0;  // bytes of the body, wherever they went
+  std::uint64_t received = 0;  // bytes of the body of a 2xx, wherever they went
   std::optional<double> retry_after_seconds{};
 
   bool is_success() const { return status >= 200 && status < 300; }
@@ -61,7 +64,7 @@ public:
   virtual HttpResponse wait() = 0;
   /// Whether wait() would return at once.
   virtual bool has_ended() const = 0;
-  /// Bytes of the body that came so far, also when wait() threw.
+  /// Bytes of the body of a 2xx that came so far, also when wait() threw.
   virtual std::uint64_t received() const = 0;
 };
 

@@ -42,6 +42,14 @@ TEST(FindHeader, IgnoresCase) {
   EXPECT_EQ(find_header(headers, "absent"), std::nullopt);
 }
 
+TEST(ParseHeader, TakesSpacesOff) {
+  const auto header = parse_header("Name:  a: b \r\n");
+  ASSERT_TRUE(header);
+  EXPECT_EQ(header->name, "Name");
+  EXPECT_EQ(header->value, "a: b");
+  EXPECT_FALSE(parse_header("\r\n"));
+}
+
 TEST(StatusError, SaysWhatMayPassLater) {
   HttpResponse response;
   response.status = 503;
