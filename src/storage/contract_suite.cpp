@@ -283,6 +283,8 @@ TEST_P(BackendContract, one_of_many_racing_writers_wins) {
       });
     }
     group.join();
+    EXPECT_GE(stored, 1);
+    if (!place_->decides_races()) continue;
     EXPECT_EQ(stored, 1);
     EXPECT_EQ(get(backend_, name, 1000), random_bytes(winner, 1000));
   }

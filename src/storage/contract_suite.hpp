@@ -18,6 +18,9 @@ public:
   /// A backend on this place, owned by it. Every call should give another one where the kind of
   /// store allows it: what one stored the others must see.
   virtual Backend& open() = 0;
+  /// Whether of writers that race for a name exactly one wins. A store without that is only for who
+  /// accepts it.
+  virtual bool decides_races() const { return true; }
 };
 
 using MakePlace = std::function<std::unique_ptr<Place>()>;

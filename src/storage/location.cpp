@@ -43,45 +43,73 @@ std::uint16_t parse_port(const std::string& text, std::string_view digits) {
   return port;
 }
 
-/// user@host:port/path; an IPv6 address stands in brackets.
-Location parse_remote(const std::string& text, std::string scheme, std::string_view rest) {
-  constexpr auto form = "write sftp://user@host:port/path; user and port may be left out";
-  Location location{std::move(scheme), {}};
-  const auto slash = rest.find('/');
-  if (slash == rest.npos || slash + 1 == rest.size()) refuse(text, "names no path", form);
-  auto path = std::filesystem::path(rest.substr(slash)).lexically_normal().string();
+/// What a kind of store wants of its URLs.
+struct Form {
+  const char* hint;
+  bool has_user = false;
+  bool needs_path = false;
+};
+
+constexpr Form sftp_form{"write sftp://user@host:port/path; user and port may be left out", true,
+                         true};
+constexpr Form s3_form{"write s3://bucket/prefix, or s3://host:port/bucket/prefix"};
+
+std::string normal_path(std::string_view text) {
+  auto path = std::filesystem::path(text).lexically_normal().string();
   while (path.size() > 1 && path.back() == '/')
     path.pop_back();
-  location.path = std::move(path);
+  return path;
+}
+
+/// Takes "user@" off `authority`.
+std::string take_user(const std::string& text, const Form& form, std::string_view& authority) {
+  const auto at = authority.find('@');
+  if (at == authority.npos) return {};
+  const auto user = authority.substr(0, at);
+  if (user.find(':') != user.npos) {
+    throw Error(ErrorKind::invalid_input, "a password does not belong into a location")
+        .set_hint("use a key; locations are shown in messages and logs");
+  }
+  if (!form.has_user || !is_plain(user)) {
+    refuse(text, form.has_user ? "has no name of a user before the @" : "has an @", form.hint);
+  }
+  authority.remove_prefix(at + 1);
+  return std::string(user);
+}
+
+/// Takes the host off `authority`; an IPv6 address stands in brackets.
+std::string take_host(const std::string& text, const Form& form, std::string_view& authority) {
+  if (!authority.starts_with('[')) {
+    std::string host(authority.substr(0, authority.find(':')));
+    if (!is_plain(host)) refuse(text, "has no name of a host", form.hint);
+    authority.remove_prefix(host.size());
+    return host;
+  }
+  const auto end = authority.find(']');
+  const auto address = authority.substr(1, end == authority.npos ? end : end - 1);
+  if (end == authority.npos ||
+      address.find_first_not_of("0123456789abcdefABCDEF:.") != address.npos) {
+    refuse(text, "has no IPv6 address between its brackets", form.hint);
+  }
+  authority.remove_prefix(end + 1);
+  return std::string(address);
+}
+
+/// user@host:port/path
+Location parse_remote(const std::string& text, std::string scheme, std::string_view rest,
+                      const Form& form) {
+  Location location{std::move(scheme), {}};
+  const auto slash = rest.find('/');
+  const bool has_path = slash != rest.npos && slash + 1 < rest.size();
+  if (form.needs_path && !has_path) refuse(text, "names no path", form.hint);
+  if (has_path) location.path = normal_path(rest.substr(slash));
   auto authority = rest.substr(0, slash);
-  if (const auto at = authority.find('@'); at != authority.npos) {
-    const auto user = authority.substr(0, at);
-    if (user.find(':') != user.npos) {
-      throw Error(ErrorKind::invalid_input, "a password does not belong into a location")
-          .set_hint("use a key; locations are shown in messages and logs");
-    }
-    if (!is_plain(user)) refuse(text, "has no name of a user before the @", form);
-    location.user = user;
-    authority.remove_prefix(at + 1);
-  }
-  if (authority.starts_with('[')) {
-    const auto end = authority.find(']');
-    const auto address = authority.substr(1, end == authority.npos ? end : end - 1);
-    if (end == authority.npos ||
-        address.find_first_not_of("0123456789abcdefABCDEF:.") != address.npos) {
-      refuse(text, "has no IPv6 address between its brackets", form);
-    }
-    location.host = address;
-    authority.remove_prefix(end + 1);
-  } else {
-    location.host = authority.substr(0, authority.find(':'));
-    if (!is_plain(location.host)) refuse(text, "has no name of a host", form);
-    authority.remove_prefix(location.host.size());
-  }
+  location.user = take_user(text, form, authority);
+  location.host = take_host(text, form, authority);
   if (authority.starts_with(':')) {
     location.port = parse_port(text, authority.substr(1));
   } else if (!authority.empty()) {
-    refuse(text, "has something after the host that is no port", form);
+    refuse(text, "has something after the host that is no port", form.hint);
   }
   return location;
 }
@@ -104,11 +132,16 @@ Location parse_location(const std::string& text) {
     path = text.substr(separator + 3);
   }
   if (scheme == "memory") return {scheme, path};
-  if (scheme == "sftp") return parse_remote(text, scheme, path);
+  if (scheme == "sftp") return parse_remote(text, scheme, path, sftp_form);
+  if (scheme == "s3") {
+    auto location = parse_remote(text, scheme, path, s3_form);
+    if (location.port != 0 && location.path.empty()) refuse(text, "names no bucket", s3_form.hint);
+    return location;
+  }
   if (scheme != "file") {
     throw Error(ErrorKind::unsupported,
                 fmt::format("'{}' names a kind of store that is not known", base::printable(text)))
-        .set_hint("use a path, file:///path or sftp://user@host/path");
+        .set_hint("use a path, file:///path, sftp://user@host/path or s3://bucket/prefix");
   }
   if (path.empty() || (path != text && path.front() != '/')) {
     throw Error(ErrorKind::invalid_input,

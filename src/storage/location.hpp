@@ -7,16 +7,17 @@ namespace holdfast::storage {
 
 /// Where a repository lives, as a person writes it: a path, or a URL.
 struct Location {
-  std::string scheme;  // "file", "memory", "sftp", later "s3", ...
-  std::string path;    // absolute for "file" and "sftp"
-  std::string user{};  // empty: not said
-  std::string host{};
+  std::string scheme;      // "file", "memory", "sftp", "s3"
+  std::string path;        // absolute, or empty for "s3"
+  std::string user{};      // empty: not said
+  std::string host{};      // for "s3" without a port the name of a bucket
   std::uint16_t port = 0;  // 0: not said
   std::string url() const;
 };
 
 /// A plain path is a file location made absolute; "file:///x" likewise.
-/// A URL with a host is scheme://user@host:port/path. Passwords do not belong into it.
+/// A URL with a host is scheme://user@host:port/path. Passwords do not belong into it. Of a bucket it
+/// is s3://bucket/prefix, or s3://host:port/bucket/prefix; the prefix may be left out.
 /// Errors: invalid_input for an empty text or one that cannot be meant, unsupported for a scheme
 /// that is not known here.
 Location parse_location(const std::string& text);

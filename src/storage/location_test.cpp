@@ -45,6 +45,22 @@ TEST(Location, of_a_server_cannot_smuggle_options_or_secrets) {
   }
 }
 
+TEST(Location, of_a_bucket_has_a_bucket_or_a_server) {
+  const auto at_aws = parse_location("s3://my.bucket/some//prefix/");
+  EXPECT_EQ(at_aws.host, "my.bucket");
+  EXPECT_EQ(at_aws.path, "/some/prefix");
+  EXPECT_EQ(at_aws.url(), "s3://my.bucket/some/prefix");
+  EXPECT_EQ(parse_location("s3://bucket").url(), "s3://bucket");
+  EXPECT_EQ(parse_location("s3://bucket/").url(), "s3://bucket");
+  const auto elsewhere = parse_location("s3://ceph.example:7480/bucket/prefix");
+  EXPECT_EQ(elsewhere.port, 7480);
+  EXPECT_EQ(elsewhere.path, "/bucket/prefix");
+  for (const char* text : {"s3://", "s3:///bucket", "s3://key:secret@bucket/p", "s3://key@bucket/p",
+                           "s3://host:80", "s3://host:80/", "s3://a b/c", "s3://[::1"}) {
+    EXPECT_THROW(parse_location(text), base::Error) << text;
+  }
+}
+
 TEST(Location, that_cannot_be_meant_is_refused) {
   for (const char* text : {"", "file://", "file://host/path", "gopher://x/y"}) {
     EXPECT_THROW(parse_location(text), base::Error) << text;
