@@ -11,6 +11,7 @@
 #     TESTS    local_backend_test.cpp       # all in one executable, storage_local_tests
 #     LONG_TESTS naming_stress_test.cpp     # likewise, storage_local_long_tests: see below
 #     TEST_DEPENDS storage_memory storage_testing   # modules that only the tests use
+#     TEST_FIXTURE s3_servers               # of tests/support, for the length of a run of ctest
 #     FUZZERS  naming_fuzz.cpp)             # corpus: tests/corpus/naming_fuzz/
 #
 # Tests link gtest, gmock and rapidcheck. LONG_TESTS are those that do less under a sanitizer:
@@ -102,7 +103,8 @@ function(_holdfast_fuzzer name source libraries)
   endif()
 endfunction()
 
-# The executable `target` of the module `name`; its tests carry the label `label`.
+# The executable `target` of the module `name`; its tests carry the label `label` and the properties
+# that follow.
 function(_holdfast_tests name target label sources libraries)
   add_executable(${target} ${sources})
   target_compile_options(${target} PRIVATE ${holdfast_warnings})
@@ -110,13 +112,13 @@ function(_holdfast_tests name target label sources libraries)
                         rapidcheck_gtest)
   # Listed when ctest starts: building never runs a test executable.
   gtest_discover_tests(${target} TEST_PREFIX ${name}. DISCOVERY_MODE PRE_TEST
-                       PROPERTIES LABELS ${label} TIMEOUT 300)
+                       PROPERTIES LABELS ${label} TIMEOUT 300 ${ARGN})
 endfunction()
 
 function(holdfast_module name)
   set(lists SOURCES HEADERS PUBLIC PRIVATE EXTERNAL TESTS LONG_TESTS TEST_DEPENDS
             TESTING_HEADERS TESTING_SOURCES FUZZERS)
-  cmake_parse_arguments(arg "" "" "${lists}" ${ARGN})
+  cmake_parse_arguments(arg "" "TEST_FIXTURE" "${lists}" ${ARGN})
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "holdfast_module(${name}): what is '${arg_UNPARSED_ARGUMENTS}'?")
   endif()
@@ -148,11 +150,16 @@ function(holdfast_module name)
   foreach(dependency IN LISTS arg_TEST_DEPENDS)
     list(APPEND libraries holdfast::${dependency})
   endforeach()
+  set(properties)
+  if(arg_TEST_FIXTURE)
+    set(properties FIXTURES_REQUIRED ${arg_TEST_FIXTURE})
+  endif()
   if(arg_TESTS)
-    _holdfast_tests(${name} ${name}_tests unit "${arg_TESTS}" "${libraries}")
+    _holdfast_tests(${name} ${name}_tests unit "${arg_TESTS}" "${libraries}" ${properties})
   endif()
   if(arg_LONG_TESTS)
-    _holdfast_tests(${name} ${name}_long_tests long "${arg_LONG_TESTS}" "${libraries}")
+    _holdfast_tests(${name} ${name}_long_tests long "${arg_LONG_TESTS}" "${libraries}"
+                    ${properties})
     add_dependencies(holdfast_long_tests ${name}_long_tests)
   endif()
   foreach(fuzzer IN LISTS arg_FUZZERS)

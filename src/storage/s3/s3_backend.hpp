@@ -1,0 +1,73 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/retry.hpp"
+#include "base/secret.hpp"
+#include "net/http.hpp"
+#include "storage/backend.hpp"
+#include "storage/location.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace holdfast::storage {
+
+struct S3Credentials {
+  std::string access_key_id{};
+  base::Secret secret_access_key{};
+  std::string session_token{};  // of temporary ones (STS)
+};
+/// Asked when the first request is made, and again when the store says that they expired.
+using S3CredentialSource = std::function<S3Credentials()>;
+
+/// One profile of a file as AWS's tools keep it (`[name]`, `aws_access_key_id = ...`); without any
+/// `[name]` the lines are those of every profile. `origin` names the text in messages.
+/// Errors: not_found without the profile, invalid_input without both keys in it.
+S3Credentials parse_s3_profile(std::string_view text, std::string_view profile,
+                               const std::string& origin);
+
+struct S3Options {
+  std::string endpoint{};  // "https://host:port"; empty: the location's, else that of AWS
+  std::string region = "us-east-1";
+  /// Where the bucket's name stands in URLs: "https://host/bucket/..." or "https://bucket.host/...".
+  enum class Addressing : std::uint8_t { automatic, path, virtual_hosted };
+  Addressing addressing = Addressing::automatic;  // virtual_hosted at AWS, else path
+  std::string storage_class{};                    // of every object; empty: the bucket's own
+  std::string encryption{};                       // by the server: "AES256", "aws:kms"
+  std::string encryption_key{};                   // of KMS
+  /// Stores that cannot create an object only if its name is free are refused, unless it is
+  /// accepted that this is looked for just before and after instead: right as long as no two
+  /// machines write at the same moment.
+  enum class ExclusiveCreate : std::uint8_t { by_store, by_looking };
+  ExclusiveCreate exclusive_create = ExclusiveCreate::by_store;
+};
+
+/// What a store needs of the program. Borrowed, but for the client, which stores may share.
+struct S3Context {
+  std::shared_ptr<net::HttpClient> http;
+  const base::Clock& clock;
+  base::Random& random;
+  base::Sleeper sleeper;
+  base::RetryPolicy retries{};
+};
+
+enum class S3Open : std::uint8_t { existing, create };
+
+/// Objects below a prefix of a bucket, at AWS or anything that speaks its protocol.
+///
+/// Location: s3://bucket/prefix, or s3://host:port/bucket/prefix for a server of one's own.
+/// Durable:  when the store says so. Visible whole or not at all: by one PUT up to 5 MiB, beyond
+///           that by a multipart upload whose parts are sent side by side and again one by one.
+/// Errors:   what may pass later is done again here, so that nothing larger than one part is sent
+///           twice; whether an upload with a lost reply succeeded is decided by a random mark that
+///           it carries. Stores that lack what is needed throw unsupported at the first write.
+/// With `create` the bucket is made if missing.
+std::unique_ptr<Backend> open_s3(const Location& location, S3Options options,
+                                 S3CredentialSource credentials, S3Context context, S3Open mode);
+
+}  // namespace holdfast::storage

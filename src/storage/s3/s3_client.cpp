@@ -1,0 +1,101 @@
+#include "s3_client.hpp"
+
+#include "base/units.hpp"
+#include "crypto/sha256.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <utility>
+
+namespace holdfast::storage {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+constexpr std::size_t mark_size = 16;
+
+std::string path_of(const S3Place& place, const std::string& key) {
+  const auto encoded = net::percent_encode(key, "/");
+  if (place.is_virtual_hosted) return "/" + encoded;
+  return "/" + place.bucket + (key.empty() ? "" : "/" + encoded);
+}
+
+std::string host_of(const S3Place& place) {
+  const auto authority = place.origin.authority();
+  return place.is_virtual_hosted ? place.bucket + "." + authority : authority;
+}
+
+}  // namespace
+
+S3Client::S3Client(S3Place place, S3Options options, S3CredentialSource source, S3Context context,
+                   std::string store)
+    : place_(std::move(place)),
+      options_(std::move(options)),
+      source_(std::move(source)),
+      context_(std::move(context)),
+      store_(std::move(store)),
+      retrier_(context_.retries, context_.random, context_.sleeper) {}
+
+std::string S3Client::make_mark() const {
+  std::array<std::byte, mark_size> mark{};
+  context_.random.fill(mark);
+  return base::to_hex(mark);
+}
+
+std::shared_ptr<const S3Credentials> S3Client::credentials() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (credentials_) return credentials_;
+  }
+  // Outside of the lock, for a command may be asked. Two that ask at once get the same.
+  auto fresh = std::make_shared<const S3Credentials>(source_());
+  const std::lock_guard lock(mutex_);
+  credentials_ = fresh;
+  return fresh;
+}
+
+std::unique_ptr<net::Transfer> S3Client::start(const S3Request& request) {
+  const auto credentials = this->credentials();
+  const auto payload = base::to_hex(crypto::sha256(request.body));
+  ToSign signing{request.method, path_of(place_, request.key), request.query, request.headers,
+                 payload};
+  signing.headers.push_back({"Host", host_of(place_)});
+  signing.headers.push_back({"X-Amz-Date", amz_date(now())});
+  signing.headers.push_back({"X-Amz-Content-Sha256", payload});
+  if (!credentials->session_token.empty()) {
+    signing.headers.push_back({"X-Amz-Security-Token", credentials->session_token});
+  }
+  signing.headers.push_back(
+      {"Authorization", authorization(signing, {options_.region}, *credentials)});
+  const auto query = canonical_query(request.query);
+  net::HttpRequest http;
+  http.method = request.method;
+  http.url = fmt::format("{}://{}{}{}{}", place_.origin.is_tls ? "https" : "http", host_of(place_),
+                         signing.path, query.empty() ? "" : "?", query);
+  http.headers = std::move(signing.headers);
+  http.body = request.body;
+  http.into = request.into;
+  http.body_size_max = request.body_size_max;
+  return context_.http->start(std::move(http));
+}
+
+net::HttpResponse S3Client::wait_for_any(net::Transfer& transfer, const S3Request& request) const {
+  return base::with_context([&] { return fmt::format("{} in {}", request.doing, store_); },
+                            [&] { return transfer.wait(); });
+}
+
+void S3Client::throw_for(const net::HttpResponse& response, const S3Request& request) {
+  auto error = s3_error(response, fmt::format("{} in {}", request.doing, store_));
+  if (s3_code(response) == "ExpiredToken") {
+    // Temporary credentials are renewed where they come from; if these are not, it is said.
+    const std::lock_guard lock(mutex_);
+    credentials_ = nullptr;
+    error.set_retry(base::Retry::later);
+  }
+  throw error;
+}
+
+}  // namespace holdfast::storage

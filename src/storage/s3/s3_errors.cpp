@@ -1,0 +1,119 @@
+// What the codes of S3 mean. A store's own message is shown: it often names the policy or limit.
+
+#include "base/units.hpp"
+#include "s3_client.hpp"
+#include "xml.hpp"
+
+#include <fmt/format.h>
+
+#include <array>
+
+namespace holdfast::storage {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+constexpr std::size_t message_size_max = 300;
+
+struct CodeRow {
+  std::string_view code;
+  ErrorKind kind;
+  const char* hint;
+};
+
+constexpr const char* credentials_hint =
+    "check the access key, the secret key, and which profile or variables they come from";
+constexpr const char* later_hint = "the store is busy or in trouble: try later";
+constexpr const char* region_hint = "set 'region' of the store to the bucket's own region";
+constexpr const char* damaged_hint =
+    "what arrived is not what was sent: check the network and the memory of both machines";
+
+constexpr std::array code_rows = {
+    CodeRow{"AccessDenied", ErrorKind::access_denied,
+            "the credentials are known but may not do this: check the policies of the user and of "
+            "the bucket, and object locks"},
+    CodeRow{"AllAccessDisabled", ErrorKind::access_denied, "ask the provider"},
+    CodeRow{"InvalidAccessKeyId", ErrorKind::access_denied, credentials_hint},
+    CodeRow{"SignatureDoesNotMatch", ErrorKind::access_denied, credentials_hint},
+    CodeRow{"ExpiredToken", ErrorKind::access_denied, "renew the temporary credentials"},
+    CodeRow{"InvalidToken", ErrorKind::access_denied, "renew the temporary credentials"},
+    CodeRow{"RequestTimeTooSkewed", ErrorKind::access_denied,
+            "set the clock of this machine: it differs from the store's by more than 15 minutes"},
+    CodeRow{"NoSuchBucket", ErrorKind::not_found, "check the name of the bucket and the endpoint"},
+    CodeRow{"NoSuchKey", ErrorKind::not_found, ""},
+    CodeRow{"NoSuchUpload", ErrorKind::not_found, ""},
+    CodeRow{"BucketAlreadyExists", ErrorKind::already_exists,
+            "the name belongs to somebody else: choose another one"},
+    CodeRow{"InvalidBucketName", ErrorKind::invalid_input, "check the name of the bucket"},
+    CodeRow{"PermanentRedirect", ErrorKind::invalid_input, region_hint},
+    CodeRow{"AuthorizationHeaderMalformed", ErrorKind::invalid_input, region_hint},
+    CodeRow{"IllegalLocationConstraintException", ErrorKind::invalid_input, region_hint},
+    CodeRow{"InvalidLocationConstraint", ErrorKind::invalid_input, region_hint},
+    CodeRow{"InvalidStorageClass", ErrorKind::invalid_input,
+            "check 'storage_class' of the store: it has no such class"},
+    CodeRow{"InvalidObjectState", ErrorKind::unsupported,
+            "the object is in an archive class: thaw it with the tools of the provider first"},
+    CodeRow{"NotImplemented", ErrorKind::unsupported, "this store cannot do that"},
+    CodeRow{"QuotaExceeded", ErrorKind::no_space, "raise the quota, or prune"},
+    CodeRow{"EntityTooLarge", ErrorKind::no_space, "the store takes no object of that size"},
+    CodeRow{"PreconditionFailed", ErrorKind::conflict, ""},
+    CodeRow{"BadDigest", ErrorKind::unavailable, damaged_hint},
+    CodeRow{"XAmzContentSHA256Mismatch", ErrorKind::unavailable, damaged_hint},
+    CodeRow{"IncompleteBody", ErrorKind::unavailable, damaged_hint},
+    CodeRow{"ConditionalRequestConflict", ErrorKind::unavailable, later_hint},
+    CodeRow{"OperationAborted", ErrorKind::unavailable, later_hint},
+    CodeRow{"RequestTimeout", ErrorKind::unavailable, later_hint},
+    CodeRow{"SlowDown", ErrorKind::unavailable, later_hint},
+    CodeRow{"ServiceUnavailable", ErrorKind::unavailable, later_hint},
+    CodeRow{"InternalError", ErrorKind::unavailable, later_hint},
+};
+
+/// What a status means that came without a code, as every reply to HEAD does.
+const char* hint_of_status(int status) {
+  switch (status) {
+    case 301:
+    case 307:
+      return region_hint;
+    case 404:
+      return "check the name of the bucket and the endpoint";
+    case 401:
+    case 403:
+      return "check the credentials, and the policies of the user and of the bucket";
+    default:
+      return later_hint;
+  }
+}
+
+}  // namespace
+
+std::string s3_code(const net::HttpResponse& response) {
+  const auto complaint = parse_complaint(response.body);
+  return complaint ? complaint->code : "";
+}
+
+Error s3_error(const net::HttpResponse& response, const std::string& doing) {
+  auto error = net::status_error(response, doing);
+  const auto complaint = parse_complaint(response.body);
+  if (!complaint) return error.set_hint(hint_of_status(response.status));
+  const auto said = complaint->message.substr(0, message_size_max);
+  const auto text = fmt::format("{}: {}{}{}", doing, base::printable(complaint->code),
+                                said.empty() ? "" : ": ", base::printable(said));
+  for (const auto& row : code_rows) {
+    if (row.code != complaint->code) continue;
+    Error known(row.kind, text);
+    if (const auto asked = error.retry_after_seconds()) known.set_retry_after(*asked);
+    const auto region = complaint->region.empty()
+                            ? net::find_header(response.headers, "x-amz-bucket-region")
+                            : complaint->region;
+    if (row.hint == region_hint && region && !region->empty()) {
+      known.set_hint(fmt::format("{}: {}", region_hint, base::printable(*region)));
+    }
+    return *row.hint == '\0' ? known : known.set_hint(row.hint);
+  }
+  Error unknown(error.kind(), text);
+  return unknown.set_retry(error.retry()).set_hint(hint_of_status(response.status));
+}
+
+}  // namespace holdfast::storage

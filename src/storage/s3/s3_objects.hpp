@@ -1,0 +1,55 @@
+// What is done to single objects, and what is known of how a store answers conditions.
+#pragma once
+
+#include "s3_client.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace holdfast::storage {
+
+/// Headers that every new object gets: class, encryption, and the mark by which its writer knows
+/// it.
+net::Headers headers_of_new_object(const S3Options& options, const std::string& mark);
+/// "Only if the name is free".
+net::Header only_if_absent();
+
+struct StoredObject {
+  std::uint64_t size = 0;
+  std::string mark{};  // empty: it has none
+};
+/// Nothing when there is no such object. `name` is for messages. Errors: not_found when the bucket
+/// is gone.
+std::optional<StoredObject> look_at_object(S3Client& client, const std::string& key,
+                                           const std::string& name);
+/// Errors: not_found when the bucket is not there, access_denied, ...
+void require_bucket(S3Client& client);
+
+/// What cannot be an object's name: what keeps these keys out of lists.
+std::string hidden_key(const S3Client& client, const std::string& name);
+
+/// What a store does with "only if the name is free", found out by trying it on an object that
+/// nobody needs, once, when it is first asked for. Threads: all calls from any.
+class S3Conditions {
+public:
+  explicit S3Conditions(S3Client& client) : client_(client) {}
+
+  /// Whether a PUT of a whole object can be exclusive. Errors: unsupported when it cannot and the
+  /// options do not accept that.
+  bool put_is_exclusive();
+  /// Whether the end of a multipart upload can be.
+  bool complete_is_exclusive();
+
+private:
+  enum class Known : std::uint8_t { nothing, yes, no };
+  bool try_put();
+  bool try_complete();
+
+  S3Client& client_;
+  std::atomic<Known> put_ = Known::nothing;
+  std::atomic<Known> complete_ = Known::nothing;
+};
+
+}  // namespace holdfast::storage

@@ -1,0 +1,166 @@
+// An object must be created by one writer only, and a writer whose reply got lost must find out
+// whether it was the one. Each puts a random mark into the metadata of its object: when the name
+// turns out to be taken, the mark tells by whom.
+//
+// Small objects are one PUT with If-None-Match. Large ones are multipart uploads; not every store
+// that obeys the condition at a PUT does so at the end of an upload. There the writer first claims
+// the name by a small object of its own beside it, created exclusively, looks whether the name is
+// still free, completes the upload, and takes the claim away. A claim whose writer died is removed
+// with other leftovers, after a day.
+
+#include "s3_writer.hpp"
+
+#include "base/error.hpp"
+#include "multipart_upload.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace holdfast::storage {
+
+using base::Error;
+using base::ErrorKind;
+
+namespace {
+
+bool is_taken(const net::HttpResponse& response) { return response.status == 412; }
+
+class S3Writer final : public ObjectWriter {
+public:
+  S3Writer(S3Client& client, S3Conditions& conditions, std::string name, std::string key)
+      : client_(client),
+        conditions_(conditions),
+        name_(std::move(name)),
+        key_(std::move(key)),
+        mark_(client.make_mark()) {}
+
+  void append(base::ByteView bytes) override {
+    while (!bytes.empty()) {
+      if (buffer_.capacity() == 0) buffer_ = base::Buffer(MultipartUpload::part_size);
+      if (buffer_.room() == 0) send_part();
+      const auto part = bytes.first(std::min(bytes.size(), buffer_.room()));
+      buffer_.append(part);
+      bytes = bytes.subspan(part.size());
+    }
+  }
+
+  PutOutcome commit() override {
+    if (!upload_) return put_whole();
+    upload_->add(std::move(buffer_));
+    const auto outcome = complete();
+    upload_.reset();
+    return outcome;
+  }
+
+private:
+  std::string doing() const { return "storing " + name_; }
+  net::Headers headers() const { return headers_of_new_object(client_.options(), mark_); }
+
+  /// Only called when more follows: a part that is not the last has the full size.
+  void send_part() {
+    if (!upload_) {
+      upload_ = std::make_unique<MultipartUpload>(client_, doing(), key_, headers());
+    }
+    upload_->add(std::exchange(buffer_, base::Buffer(MultipartUpload::part_size)));
+  }
+
+  PutOutcome ours_or_not() {
+    const auto there = look_at_object(client_, key_, name_);
+    return there && there->mark == mark_ ? PutOutcome::stored : PutOutcome::already_there;
+  }
+
+  net::HttpResponse put(const std::string& key, net::Headers headers, base::ByteView body) {
+    return client_.send({.doing = doing(),
+                         .method = "PUT",
+                         .key = key,
+                         .headers = std::move(headers),
+                         .body = body},
+                        is_taken);
+  }
+
+  PutOutcome put_whole() {
+    auto headers = this->headers();
+    if (!conditions_.put_is_exclusive()) {
+      if (look_at_object(client_, key_, name_)) return PutOutcome::already_there;
+      put(key_, std::move(headers), buffer_.view());
+      return ours_or_not();
+    }
+    headers.push_back(only_if_absent());
+    const auto response = put(key_, std::move(headers), buffer_.view());
+    return is_taken(response) ? ours_or_not() : PutOutcome::stored;
+  }
+
+  PutOutcome complete() {
+    if (!conditions_.put_is_exclusive()) return complete_by_looking();
+    if (conditions_.complete_is_exclusive()) return settle(upload_->complete({only_if_absent()}));
+    const auto claim = claims_prefix(client_) + name_;
+    if (!claim_name(claim)) return PutOutcome::already_there;
+    const auto outcome = complete_by_looking();
+    remove_claim(claim);
+    return outcome;
+  }
+
+  PutOutcome complete_by_looking() {
+    if (look_at_object(client_, key_, name_)) return PutOutcome::already_there;
+    const auto outcome = settle(upload_->complete({}));
+    return outcome == PutOutcome::stored ? ours_or_not() : outcome;
+  }
+
+  PutOutcome settle(MultipartUpload::Outcome outcome) {
+    if (outcome == MultipartUpload::Outcome::done) return PutOutcome::stored;
+    const auto whose = ours_or_not();
+    const bool is_lost =
+        outcome == MultipartUpload::Outcome::lost && whose == PutOutcome::already_there;
+    if (is_lost && !look_at_object(client_, key_, name_)) {
+      throw Error(ErrorKind::conflict,
+                  fmt::format("{} in {}: the store lost the upload before it was complete", doing(),
+                              client_.store()))
+          .set_hint("check rules of the bucket that end uploads early, and run it again");
+    }
+    return whose;
+  }
+
+  /// False when the object is there already.
+  bool claim_name(const std::string& claim) {
+    auto headers = this->headers();
+    headers.push_back(only_if_absent());
+    if (!is_taken(put(claim, std::move(headers), {}))) return true;
+    const auto other = look_at_object(client_, claim, name_);
+    if (other && other->mark == mark_) return true;
+    if (look_at_object(client_, key_, name_)) return false;
+    throw Error(ErrorKind::conflict,
+                fmt::format("{} in {}: another writer stores it at this moment, or died doing so",
+                            doing(), client_.store()))
+        .set_hint("run it again; what a dead writer left goes after a day");
+  }
+
+  void remove_claim(const std::string& claim) {
+    try {
+      client_.send({.doing = doing(), .method = "DELETE", .key = claim});
+    } catch (const Error& error) {
+      // Who may not delete leaves it: it is small, and only keeps a name that is taken now.
+      if (error.kind() != ErrorKind::access_denied) throw;
+    }
+  }
+
+  S3Client& client_;
+  S3Conditions& conditions_;
+  const std::string name_;
+  const std::string key_;
+  const std::string mark_;
+  base::Buffer buffer_;
+  std::unique_ptr<MultipartUpload> upload_;
+};
+
+}  // namespace
+
+std::unique_ptr<ObjectWriter> write_s3_object(S3Client& client, S3Conditions& conditions,
+                                              std::string name, std::string key) {
+  return std::make_unique<S3Writer>(client, conditions, std::move(name), std::move(key));
+}
+
+std::string claims_prefix(const S3Client& client) { return hidden_key(client, "claims/"); }
+
+}  // namespace holdfast::storage

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "s3_objects.hpp"
+#include "storage/backend.hpp"
+
+#include <memory>
+#include <string>
+
+namespace holdfast::storage {
+
+/// An object named `name` with the key `key`, while it is written.
+std::unique_ptr<ObjectWriter> write_s3_object(S3Client& client, S3Conditions& conditions,
+                                              std::string name, std::string key);
+
+/// Names that a multipart upload claims before it is complete, where its end cannot be exclusive:
+/// keys begin with this.
+std::string claims_prefix(const S3Client& client);
+
+}  // namespace holdfast::storage

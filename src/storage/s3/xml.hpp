@@ -1,0 +1,61 @@
+// The few documents that a store sends. They are hostile: bounded in size by whoever fetched them,
+// and in everything else here.
+#pragma once
+
+#include "base/bytes.hpp"
+#include "base/clock.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace holdfast::storage {
+
+/// What a store says when it does not do as asked; empty where it does not say.
+struct S3Complaint {
+  std::string code{};
+  std::string message{};
+  std::string region{};  // the right one, of a request that went to a wrong one
+};
+/// Nothing when `xml` is no <Error>.
+std::optional<S3Complaint> parse_complaint(base::ByteView xml);
+
+struct ListedObject {
+  std::string key{};
+  std::uint64_t size = 0;
+  std::string modified{};  // as the store writes times
+};
+struct ListPage {
+  std::vector<ListedObject> objects{};
+  std::string next{};  // token of the next page; empty: this is the last one
+};
+/// Errors: corrupt when `xml` is no list, has a size that is no number, or more than `count_max`
+/// objects.
+ListPage parse_list_page(base::ByteView xml, std::size_t count_max);
+
+struct ListedUpload {
+  std::string key{};
+  std::string upload{};
+  std::string initiated{};
+};
+struct UploadPage {
+  std::vector<ListedUpload> uploads{};
+  std::string next_key{};  // both empty: this is the last page
+  std::string next_upload{};
+};
+UploadPage parse_upload_page(base::ByteView xml, std::size_t count_max);
+
+/// The id of an upload that was begun. Errors: corrupt.
+std::string parse_upload_id(base::ByteView xml);
+
+struct FinishedPart {
+  int number = 0;
+  std::string etag{};
+};
+/// The request that puts parts together.
+std::string complete_upload_xml(const std::vector<FinishedPart>& parts);
+/// The request that makes a bucket in `region`.
+std::string create_bucket_xml(const std::string& region);
+
+}  // namespace holdfast::storage
