@@ -9,7 +9,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
+#include <span>
 
 namespace holdfast::app {
 
@@ -54,6 +56,30 @@ cli::Environment read_environment(const std::string& version) {
   return environment;
 }
 
-std::string ssh_config_file() { return variable("HOLDFAST_SSH_CONFIG").value_or(""); }
+StoreEnvironment read_store_environment() {
+  const auto first_of = [](std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+      if (auto value = variable(name)) return *value;
+    }
+    return std::string();
+  };
+  StoreEnvironment environment;
+  environment.ssh_config = first_of({"HOLDFAST_SSH_CONFIG"});
+  environment.aws_access_key_id = first_of({"AWS_ACCESS_KEY_ID"});
+  auto secret = first_of({"AWS_SECRET_ACCESS_KEY"});
+  environment.aws_secret_access_key = base::Secret(base::as_bytes(secret));
+  base::wipe(std::as_writable_bytes(std::span(secret)));
+  environment.aws_session_token = first_of({"AWS_SESSION_TOKEN"});
+  environment.aws_profile = first_of({"AWS_PROFILE"});
+  environment.aws_credentials_file = first_of({"AWS_SHARED_CREDENTIALS_FILE"});
+  const auto home = first_of({"HOME"});
+  if (environment.aws_credentials_file.empty() && !home.empty()) {
+    environment.aws_credentials_file = home + "/.aws/credentials";
+  }
+  environment.aws_region = first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
+  environment.aws_endpoint = first_of({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
+  environment.aws_ca_file = first_of({"AWS_CA_BUNDLE"});
+  return environment;
+}
 
 }  // namespace holdfast::app

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/secret.hpp"
 #include "cli/environment.hpp"
 
 #include <string>
@@ -9,7 +10,19 @@ namespace holdfast::app {
 /// The process's environment variables, host name, working directory and user. An empty variable
 /// counts as not set. Errors: io when the working directory is gone.
 cli::Environment read_environment(const std::string& version);
-/// HOLDFAST_SSH_CONFIG: a configuration of ssh for stores at sftp://; empty: the user's own.
-std::string ssh_config_file();
+/// What stores take from the environment. Empty: not set.
+struct StoreEnvironment {
+  std::string ssh_config{};  // HOLDFAST_SSH_CONFIG: instead of the user's own
+  // As AWS's tools call them.
+  std::string aws_access_key_id{};
+  base::Secret aws_secret_access_key{};
+  std::string aws_session_token{};
+  std::string aws_profile{};
+  std::string aws_credentials_file{};  // AWS_SHARED_CREDENTIALS_FILE, else ~/.aws/credentials
+  std::string aws_region{};
+  std::string aws_endpoint{};
+  std::string aws_ca_file{};
+};
+StoreEnvironment read_store_environment();
 
 }  // namespace holdfast::app

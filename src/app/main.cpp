@@ -18,7 +18,7 @@ int run_program(const std::vector<std::string>& arguments) {
   app::harden_process();
   const auto environment = app::read_environment(HOLDFAST_VERSION);
   const app::Signals signals;
-  app::AppServices services(app::ssh_config_file(), signals.token());
+  app::AppServices services(app::read_store_environment(), signals.token());
   return cli::run(arguments, services, environment, signals.token());
 }
 

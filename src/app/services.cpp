@@ -1,7 +1,6 @@
 #include "app/services.hpp"
 
 #include "base/error.hpp"
-#include "base/task_group.hpp"
 #include "base/units.hpp"
 #include "sources/filesystem/filesystem_source.hpp"
 #include "sources/filesystem/list_ahead.hpp"
@@ -10,15 +9,13 @@
 #include "storage/local/local_backend.hpp"
 #include "storage/sftp/sftp_backend.hpp"
 #include "storage/wrappers/wrappers.hpp"
+#include "store_context.hpp"
 #include "unavailable_source.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <array>
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <sys/stat.h>
 #include <utility>
 
@@ -32,51 +29,30 @@ using Item = backup::BackupItem;
 
 // ---- stores ----
 
-/// What stores need of the program.
-struct StoreContext {
-  const std::string& ssh_config;
-  base::Random& random;
-  const std::stop_token& stopping;
-};
-
 struct Store {
   const char* scheme;
-  std::unique_ptr<storage::Backend> (*open)(const storage::Location&, cli::Services::StoreMode,
-                                            const StoreContext&);
+  std::unique_ptr<storage::Backend> (*open)(const storage::Location&, const StoreContext&);
 };
 
 std::unique_ptr<storage::Backend> open_file_store(const storage::Location& location,
-                                                  cli::Services::StoreMode mode,
-                                                  const StoreContext&) {
-  const bool create = mode == cli::Services::StoreMode::create;
-  return storage::open_local(location.path,
-                             create ? storage::LocalOpen::create : storage::LocalOpen::existing);
-}
-
-/// Errors: Cancelled when `stopping` is asked for.
-void wait(double seconds, const std::stop_token& stopping) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stopping, std::chrono::duration<double>(seconds), [] { return false; });
-  base::check_cancelled(stopping);
+                                                  const StoreContext& context) {
+  return storage::open_local(
+      location.path, context.creates ? storage::LocalOpen::create : storage::LocalOpen::existing);
 }
 
 std::unique_ptr<storage::Backend> open_sftp_store(const storage::Location& location,
-                                                  cli::Services::StoreMode mode,
                                                   const StoreContext& context) {
   storage::SftpOptions options;
-  options.config_file = context.ssh_config;
-  const bool create = mode == cli::Services::StoreMode::create;
-  auto store = storage::open_sftp(location, options, context.random,
-                                  create ? storage::SftpOpen::create : storage::SftpOpen::existing);
-  return storage::with_retries(
-      std::move(store), {}, context.random,
-      [stopping = context.stopping](double seconds) { wait(seconds, stopping); });
+  options.config_file = context.environment.ssh_config;
+  auto store =
+      storage::open_sftp(location, options, context.random,
+                         context.creates ? storage::SftpOpen::create : storage::SftpOpen::existing);
+  return storage::with_retries(std::move(store), {}, context.random, sleeper(context.stopping));
 }
 
 constexpr std::array stores = {
     Store{"file", open_file_store},
+    Store{"s3", open_s3_store},
     Store{"sftp", open_sftp_store},
 };
 
@@ -154,11 +130,13 @@ Item open_source(const PlannedSource& source, const SourcePlan& plan) {
 }  // namespace
 
 std::unique_ptr<storage::Backend> AppServices::open_store(const storage::Location& location,
-                                                          StoreMode mode) {
+                                                          StoreMode mode,
+                                                          const config::Store& settings) {
   std::string known;
   for (const auto& store : stores) {
     if (location.scheme == store.scheme) {
-      return store.open(location, mode, {ssh_config_, random_, stopping_});
+      const bool creates = mode == StoreMode::create;
+      return store.open(location, {environment_, settings, clock_, random_, stopping_, creates});
     }
     known += fmt::format("{}{}://", known.empty() ? "" : ", ", store.scheme);
   }

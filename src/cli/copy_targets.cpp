@@ -95,7 +95,7 @@ std::unique_ptr<storage::Backend> open_copy_store(Session& session, const CopyTa
                 fmt::format("{} is the repository itself, and no copy of it", location.url()));
   }
   try {
-    auto store = session.services().open_store(location, create ? Mode::create : Mode::existing);
+    auto store = session.open_store_at(location, create ? Mode::create : Mode::existing);
     if (!create) static_cast<void>(repository::load_format(*store));
     return store;
   } catch (Error& error) {

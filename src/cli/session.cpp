@@ -84,7 +84,7 @@ constexpr std::size_t lost_shown = 5;
 void declare_shared(Arguments& arguments, SharedOptions& options) {
   arguments.group("Repository");
   arguments.option("-r,--repo", "URL", options.repository,
-                   "where it is: a path, file:///path or sftp://user@host/path",
+                   "where it is: a path, sftp://user@host/path or s3://bucket/prefix",
                    Completes::directories);
   arguments.option("--passphrase-file", "FILE", options.passphrase_file,
                    "file that holds the passphrase", Completes::files);
@@ -231,16 +231,32 @@ bool Session::key_is_at_hand() {
          sources.config_file || !sources.config_command.empty();
 }
 
+config::Store Session::settings_of(const storage::Location& location) {
+  if (config() == nullptr) return {};
+  for (const auto& store : config()->stores) {
+    if (store.url == location.url() || store.url == location.path) return store;
+  }
+  return {};
+}
+
+std::unique_ptr<storage::Backend> Session::open_store_at(const storage::Location& location,
+                                                         Services::StoreMode mode) {
+  // Others have no settings, and work also where the configuration cannot be read.
+  const bool has_settings = location.scheme == "s3";
+  return services_.open_store(location, mode,
+                              has_settings ? settings_of(location) : config::Store{});
+}
+
 storage::Backend& Session::create_store(const storage::Location& location) {
-  store_ = services_.open_store(location, Services::StoreMode::create);
+  store_ = open_store_at(location, Services::StoreMode::create);
   return *store_;
 }
 
 storage::Backend& Session::open_store() {
   crypto::initialise();
   if (store_) return *store_;
-  store_ = allows_copies_ ? open_any_place()
-                          : services_.open_store(location(), Services::StoreMode::existing);
+  store_ =
+      allows_copies_ ? open_any_place() : open_store_at(location(), Services::StoreMode::existing);
   return *store_;
 }
 
@@ -248,7 +264,7 @@ storage::Backend& Session::open_store() {
 std::unique_ptr<storage::Backend> Session::open_any_place() {
   auto targets = configured_copies(*this);
   try {
-    places_.push_back(services_.open_store(location(), Services::StoreMode::existing));
+    places_.push_back(open_store_at(location(), Services::StoreMode::existing));
   } catch (const Error& error) {
     const bool gone = error.kind() == ErrorKind::not_found || error.kind() == ErrorKind::io ||
                       error.kind() == ErrorKind::unavailable;

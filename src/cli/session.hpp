@@ -61,8 +61,13 @@ public:
   base::Secret new_passphrase(const std::optional<std::string>& file);
   /// Whether the repository opens without asking a person.
   bool key_is_at_hand();
+  /// What the configuration says of the store at `location`; an empty one when it says nothing.
+  config::Store settings_of(const storage::Location& location);
   /// The store of the repository that is named.
   storage::Backend& open_store();
+  /// Any store, with what the configuration says of it.
+  std::unique_ptr<storage::Backend> open_store_at(const storage::Location& location,
+                                                  Services::StoreMode mode);
   /// A store for a new repository.
   storage::Backend& create_store(const storage::Location& location);
   /// Opened at the first call, with the key file or the passphrase. Records that are lost are a

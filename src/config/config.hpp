@@ -51,7 +51,30 @@ struct Site {
   std::vector<NotYet> not_yet;
 };
 
-/// Another place that keeps copies of the repository.
+/// How a store over HTTPS is reached.
+struct HttpSettings {
+  std::optional<std::string> ca_file;             // absolute
+  std::optional<std::string> client_certificate;  // absolute
+  std::optional<std::string> client_key;          // absolute
+  std::optional<std::string> pinned_key;
+  std::optional<std::string> proxy;  // may hold a password
+};
+
+/// What a bucket needs beside its URL; what is not said comes from the environment.
+struct BucketSettings {
+  std::optional<std::string> endpoint;
+  std::optional<std::string> region;
+  std::optional<std::string> profile;
+  std::optional<std::string> credentials_file;   // absolute
+  std::vector<std::string> credentials_command;  // arguments; no shell
+  std::optional<std::string> addressing;         // "path", "virtual"
+  std::optional<std::string> storage_class;
+  std::optional<std::string> encryption;
+  std::optional<std::string> encryption_key;
+  bool creates_by_looking = false;
+};
+
+/// A place that keeps a repository or copies of it.
 struct Store {
   std::string name;
   std::string url;
@@ -60,6 +83,8 @@ struct Store {
   std::optional<bool> offsite;                 // in another place than the site
   std::string medium;                          // empty: what the scheme of the URL suggests
   std::optional<std::int64_t> verify_seconds;  // how long ago all of it may have been read
+  HttpSettings http{};
+  BucketSettings bucket{};
   Place place;
 };
 

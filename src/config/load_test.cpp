@@ -53,6 +53,33 @@ TEST(Config, parity_is_a_percentage) {
   }
 }
 
+TEST(Config, SettingsOfABucketAreRead) {
+  const auto parsed = parse_config(
+      "stores:\n"
+      "  far:\n"
+      "    url: s3://bucket/prefix\n"
+      "    endpoint: https://ceph:7480\n"
+      "    region: default\n"
+      "    credentials_file: secret\n"
+      "    credentials_command: [pass, show, s3]\n"
+      "    addressing: virtual\n"
+      "    exclusive_create: by-looking\n"
+      "    ca_file: /etc/ca.pem\n",
+      "/etc/h.yaml");
+  EXPECT_TRUE(parsed.mistakes.empty()) << describe(parsed.mistakes, "h.yaml");
+  const auto& store = parsed.config.stores.at(0);
+  EXPECT_EQ(store.bucket.endpoint, "https://ceph:7480");
+  EXPECT_EQ(store.bucket.credentials_file, "/etc/secret");
+  EXPECT_EQ(store.bucket.credentials_command.size(), 3U);
+  EXPECT_EQ(store.bucket.addressing, "virtual");
+  EXPECT_TRUE(store.bucket.creates_by_looking);
+  EXPECT_EQ(store.http.ca_file, "/etc/ca.pem");
+  EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", region: x } }\n"),
+              HasSubstr("stores.usb.region is for s3:// only"));
+  EXPECT_THAT(mistakes_of("stores: { far: { url: \"s3://b\", addressing: x } }\n"),
+              HasSubstr("stores.far.addressing"));
+}
+
 TEST(Config, a_store_may_have_a_parity_of_its_own) {
   const auto parsed =
       parse_config("stores: { usb: { url: \"file:///u\", parity: 10 } }\n", "h.yaml");

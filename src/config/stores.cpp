@@ -28,6 +28,40 @@ void check_rate(Reading& reading, Section& section, const std::string& key) {
                   "write a rate such as 20 MiB/s");
 }
 
+HttpSettings read_http(Section& section) {
+  return {section.path("ca_file"), section.path("client_certificate"), section.path("client_key"),
+          section.text("pinned_key"), section.text("proxy")};
+}
+
+BucketSettings read_bucket(Section& section) {
+  BucketSettings bucket;
+  bucket.endpoint = section.text("endpoint");
+  bucket.region = section.text("region");
+  bucket.profile = section.text("profile");
+  bucket.credentials_file = section.path("credentials_file");
+  bucket.credentials_command = section.texts("credentials_command");
+  bucket.addressing = section.choice("addressing", {"path", "virtual"});
+  bucket.storage_class = section.text("storage_class");
+  bucket.encryption = section.choice("encryption", {"AES256", "aws:kms"});
+  bucket.encryption_key = section.text("encryption_key");
+  const auto exclusive = section.choice("exclusive_create", {"by-store", "by-looking"});
+  bucket.creates_by_looking = exclusive == "by-looking";
+  return bucket;
+}
+
+/// A setting that the store does not heed is a mistake, not a comment.
+void check_settings_have_use(Reading& reading, const Store& store, const YAML::Node& node) {
+  if (store.url.starts_with("s3://")) return;
+  for (const char* key :
+       {"ca_file", "client_certificate", "client_key", "pinned_key", "proxy", "endpoint", "region",
+        "profile", "credentials_file", "credentials_command", "addressing", "storage_class",
+        "encryption", "encryption_key", "exclusive_create"}) {
+    if (!node.IsMap() || !node[key].IsDefined()) continue;
+    reading.mistake(node[key], fmt::format("stores.{}.{} is for s3:// only", store.name, key),
+                    "leave it out, or check the url");
+  }
+}
+
 }  // namespace
 
 std::optional<unsigned> read_parity(Reading& reading, Section& section) {
@@ -55,6 +89,8 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.place = place_of(node);
   store.url = section.text("url").value_or("");
   store.parity_percent = read_parity(reading, section);
+  store.http = read_http(section);
+  store.bucket = read_bucket(section);
   if (store.url.empty()) {
     reading.mistake(node, fmt::format("stores.{} has no url", name),
                     "write url: \"file:///media/usb/holdfast\" or another place");
@@ -66,6 +102,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.medium = section.text("medium").value_or("");
   store.verify_seconds = section.duration("verify");
   section.finish();
+  check_settings_have_use(reading, store, node);
   return store;
 }
 

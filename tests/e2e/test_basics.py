@@ -59,7 +59,7 @@ class Usage(ProgramTest):
         self.assertIn("HOLDFAST_REPO", result.err)
 
     def test_stores_that_are_not_there_yet_are_named_as_such(self):
-        self.run_program("init", "--repo", "s3://nas/holdfast", expect=UNSUPPORTED)
+        self.run_program("init", "--repo", "gopher://nas/holdfast", expect=UNSUPPORTED)
 
 
 class Init(ProgramTest):

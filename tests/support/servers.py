@@ -295,6 +295,12 @@ class Swift(Server):
         return "root" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
 
 
+def address_of(folder, name):
+    """What the server published; `folder` has one for each server."""
+    with open(os.path.join(folder, name, "address"), encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split("=", 1) for line in file)
+
+
 SERVERS = {"rgw": Rgw, "swift": Swift}
 
 

@@ -77,10 +77,8 @@ private:
     if (parity_) return *parity_;
     const auto* config = session.config();
     if (config == nullptr) return pipeline::parity_percent_default;
-    for (const auto& store : config->stores) {
-      const bool is_here = store.url == location.url() || store.url == location.path;
-      if (is_here && store.parity_percent) return *store.parity_percent;
-    }
+    const auto of_store = session.settings_of(location).parity_percent;
+    if (of_store) return *of_store;
     return config->parity_percent.value_or(pipeline::parity_percent_default);
   }
 

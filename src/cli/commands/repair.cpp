@@ -159,8 +159,8 @@ private:
   }
 
   repository::Repository& open_copy(Session& session) {
-    copy_store_ = session.services().open_store(storage::parse_location(*from_),
-                                                Services::StoreMode::existing);
+    copy_store_ =
+        session.open_store_at(storage::parse_location(*from_), Services::StoreMode::existing);
     copy_ = session.open_copy(*copy_store_, from_key_file_);
     if (copy_->id() != session.repository().id()) {
       throw Error(ErrorKind::invalid_input,

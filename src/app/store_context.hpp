@@ -1,0 +1,34 @@
+#pragma once
+
+#include "app/environment.hpp"
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "base/retry.hpp"
+#include "config/config.hpp"
+#include "storage/backend.hpp"
+#include "storage/location.hpp"
+
+#include <memory>
+#include <stop_token>
+
+namespace holdfast::app {
+
+/// What stores need of the program. Borrowed.
+struct StoreContext {
+  const StoreEnvironment& environment;
+  const config::Store& settings;
+  const base::Clock& clock;
+  base::Random& random;
+  const std::stop_token& stopping;
+  bool creates = false;  // the place may be new
+};
+
+/// Waits between attempts. It throws Cancelled when `stopping` is asked for.
+base::Sleeper sleeper(const std::stop_token& stopping);
+
+/// A bucket, with what configuration and environment say of it. Errors: access_denied when there
+/// are no credentials.
+std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& location,
+                                                const StoreContext& context);
+
+}  // namespace holdfast::app
