@@ -40,19 +40,18 @@ constexpr std::size_t headers_size_max = 64UL * 1024;
 constexpr std::size_t headers_count_max = 200;
 constexpr long transfer_buffer_size = 512L * 1024;
 constexpr long idle_connections_max = 32;
+constexpr double stopping_stall_seconds_max = 5;
 
-struct FreeEasy {
-  void operator()(CURL* handle) const { curl_easy_cleanup(handle); }
+template <auto release>
+struct Releaser {
+  template <class Handle>
+  void operator()(Handle* handle) const {
+    release(handle);
+  }
 };
-struct FreeMulti {
-  void operator()(CURLM* handle) const { curl_multi_cleanup(handle); }
-};
-struct FreeList {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
-};
-using EasyHandle = std::unique_ptr<CURL, FreeEasy>;
-using MultiHandle = std::unique_ptr<CURLM, FreeMulti>;
-using HeaderList = std::unique_ptr<curl_slist, FreeList>;
+using EasyHandle = std::unique_ptr<CURL, Releaser<curl_easy_cleanup>>;
+using MultiHandle = std::unique_ptr<CURLM, Releaser<curl_multi_cleanup>>;
+using HeaderList = std::unique_ptr<curl_slist, Releaser<curl_slist_free_all>>;
 
 template <class Value>
 void set(const EasyHandle& handle, CURLoption option, Value value) {
@@ -98,9 +97,6 @@ Transport transport_of(CURLcode code) {
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
     case CURLE_PARTIAL_FILE:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-    case CURLE_SEND_FAIL_REWIND:
       return Transport::lost;
     default:
       return Transport::other;
@@ -136,12 +132,13 @@ private:
 /// One request, its handle and what came of it. Everything but `received` and `wake` belongs to the
 /// client's thread while the transfer is under way.
 struct Running {
-  Running(HttpRequest asked, const base::Clock& used, Sockets& opened)
-      : request(std::move(asked)), clock(used), sockets(opened) {}
+  Running(HttpRequest asked, const base::Clock& used, Sockets& opened, std::stop_token stop)
+      : request(std::move(asked)), clock(used), sockets(opened), stopping(std::move(stop)) {}
 
   HttpRequest request;
   const base::Clock& clock;
   Sockets& sockets;
+  const std::stop_token stopping;
   EasyHandle handle{curl_easy_init()};
   HeaderList headers{};
   std::array<char, CURL_ERROR_SIZE> message{};
@@ -252,7 +249,10 @@ int look_for_stall(void* user, curl_off_t, curl_off_t received, curl_off_t, curl
     running.moved_at = now;
     return 0;
   }
-  if (base::seconds_between(*running.moved_at, now) < running.stall_seconds_max) return 0;
+  const double patience = running.stopping.stop_requested()
+                              ? std::min(stopping_stall_seconds_max, running.stall_seconds_max)
+                              : running.stall_seconds_max;
+  if (base::seconds_between(*running.moved_at, now) < patience) return 0;
   running.own_verdict = Transport::stalled;
   return 1;
 }
@@ -394,8 +394,12 @@ HttpResponse response_of(Running& running) {
 }
 
 void settle(Running& running, CURLcode code) {
+  const bool is_stopped =
+      running.own_verdict == Transport::stalled && running.stopping.stop_requested();
   if (code == CURLE_OK) {
     running.promise.set_value(response_of(running));
+  } else if (is_stopped) {
+    running.promise.set_exception(std::make_exception_ptr(base::Cancelled()));
   } else {
     running.promise.set_exception(
         std::make_exception_ptr(transport_error(failure_of(running, code), running.describe())));
@@ -415,8 +419,8 @@ public:
   CurlClient(HttpOptions options, const base::Clock& clock, std::stop_token stopping)
       : options_(std::move(options)),
         clock_(clock),
-        multi_(curl_multi_init()),
-        thread_(std::move(stopping)) {
+        stopping_(std::move(stopping)),
+        multi_(curl_multi_init()) {
     if (multi_ == nullptr) throw Error(ErrorKind::io, "preparing for transfers: out of memory");
     check(curl_multi_setopt(multi_.get(), CURLMOPT_MAX_HOST_CONNECTIONS, options_.connections_max));
     check(curl_multi_setopt(multi_.get(), CURLMOPT_MAXCONNECTS, idle_connections_max));
@@ -516,6 +520,7 @@ private:
 
   const HttpOptions options_;
   const base::Clock& clock_;
+  const std::stop_token stopping_;
   Sockets sockets_;  // before what closes them
   const MultiHandle multi_;
   std::map<CURL*, std::shared_ptr<Running>> running_;  // of the thread
@@ -552,7 +557,7 @@ private:
 };
 
 std::unique_ptr<Transfer> CurlClient::start(HttpRequest request) {
-  auto running = std::make_shared<Running>(std::move(request), clock_, sockets_);
+  auto running = std::make_shared<Running>(std::move(request), clock_, sockets_, stopping_);
   prepare(*running, options_);
   for (const auto& pipe : {running->request.body_pipe, running->request.into_pipe}) {
     if (!pipe) continue;

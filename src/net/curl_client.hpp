@@ -29,7 +29,8 @@ struct HttpOptions {
 /// with servers that offer it over TLS. Redirections are answers like others, bodies come as they
 /// are (nothing is unpacked), certificates are always checked.
 ///
-/// Errors:  Cancelled from every transfer once `stopping` is asked for.
+/// Errors:  once `stopping` is asked for, a transfer in which nothing moves for five seconds throws
+///          Cancelled. Others end as usual: what a run takes back when it stops goes the same way.
 /// Threads: see HttpClient. Borrows `clock`.
 std::unique_ptr<HttpClient> make_http_client(HttpOptions options, const base::Clock& clock,
                                              std::stop_token stopping);
