@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 
 namespace holdfast::cli {
 
@@ -54,8 +55,8 @@ public:
   std::int64_t number(char end) {
     const auto word = take(end);
     std::int64_t value = 0;
-    const auto* last = word.data() + word.size();
-    if (std::from_chars(word.data(), last, value).ptr != last) throw_damaged();
+    const auto* last = std::to_address(word.end());
+    if (std::from_chars(std::to_address(word.begin()), last, value).ptr != last) throw_damaged();
     return value;
   }
   std::uint64_t count(char end) { return static_cast<std::uint64_t>(number(end)); }
