@@ -69,7 +69,7 @@ Bytes read_range(Backend& backend, const std::string& name, std::uint64_t offset
 }  // namespace
 
 TEST_P(BackendContract, gives_back_what_was_put) {
-  for (const std::size_t size : {0, 1, 4095, 4096, 4097, 300'000}) {
+  for (const std::size_t size : std::vector<std::size_t>{0, 1, 4095, 4096, 4097, 300'000}) {
     const auto name = "packs/ab/" + std::to_string(size);
     const auto bytes = random_bytes(size, size);
     expect_stored(backend_, name, bytes);
