@@ -17,7 +17,6 @@ using base::Error;
 using base::ErrorKind;
 
 constexpr std::size_t prefix_size_min = 4;
-constexpr std::size_t slot_id_size = 16;
 
 std::string object_name(const std::string& id) { return std::string(slot_prefix) + id; }
 
