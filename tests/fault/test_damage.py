@@ -192,9 +192,11 @@ class DamageTest(unittest.TestCase):
             return [f"check ended by signal {-checked.returncode}: {checked.stderr}"]
         if checked.returncode == DONE:
             # Prune reads trees instead of a damaged reach object; nobody misses a pack that only
-            # a forgotten snapshot needed, and without its ledger a pack is read again.
+            # a forgotten snapshot needed, nor its index, and without its ledger a pack is read
+            # again.
             may_be = damage.object.startswith("reach/") or (
-                damage.object.startswith(("packs/", "checks/")) and damage.what == "gone")
+                damage.object.startswith(("packs/", "index/", "checks/")) and
+                damage.what == "gone")
             return [] if may_be and self.all_restore(place) else ["check found nothing"]
         if checked.returncode not in (CORRUPT, TAMPERED):  # it could not even be opened
             named = damage.object.split("/")[0] in checked.stderr or "repository" in checked.stderr
