@@ -1,3 +1,4 @@
+#include "base/base64.hpp"
 #include "base/clock.hpp"
 #include "base/units.hpp"
 #include "epochs.hpp"
@@ -6,31 +7,11 @@
 
 #include <fmt/format.h>
 
-#include <cstdint>
-
 namespace holdfast::repository {
 
 namespace {
 
 constexpr std::size_t line_length = 64;
-
-/// RFC 4648, so that `base64 -d` of any system reads it.
-std::string to_base64(base::ByteView bytes) {
-  constexpr std::string_view digits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const auto group = bytes.subspan(at, std::min<std::size_t>(3, bytes.size() - at));
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < 3; ++i) {
-      value = value << 8 | (i < group.size() ? static_cast<std::uint32_t>(group[i]) : 0);
-    }
-    for (std::size_t i = 0; i < 4; ++i) {
-      text += i <= group.size() ? digits[value >> (18 - 6 * i) & 63] : '=';
-    }
-  }
-  return text;
-}
 
 std::string in_lines(const std::string& text) {
   std::string lines;
@@ -53,7 +34,7 @@ std::string fingerprint_of(const crypto::PublicKey& key) {
 std::string command_for(const std::string& location, const std::string& object,
                         base::ByteView bytes) {
   return fmt::format("  base64 -d > {}/{} <<'END'\n{}END\n", base::printable(location), object,
-                     in_lines(to_base64(bytes)));
+                     in_lines(base::to_base64(bytes)));
 }
 
 /// Commands that put the slot and the epochs back.
