@@ -158,6 +158,24 @@ std::string percent_encode(std::string_view text, std::string_view kept) {
   return encoded;
 }
 
+std::optional<std::string> percent_decode(std::string_view encoded) {
+  std::string text;
+  text.reserve(encoded.size());
+  for (std::size_t at = 0; at < encoded.size(); ++at) {
+    if (encoded[at] != '%') {
+      text += encoded[at];
+      continue;
+    }
+    const auto digits = encoded.substr(at + 1, 2);
+    unsigned value = 0;
+    const auto [last, code] = std::from_chars(digits.begin(), digits.end(), value, 16);
+    if (digits.size() != 2 || code != std::errc{} || last != digits.end()) return std::nullopt;
+    text += static_cast<char>(value);
+    at += 2;
+  }
+  return text;
+}
+
 std::string url_for_messages(std::string_view url) {
   url = url.substr(0, url.find_first_of("?#"));
   const auto begin = url.find("://");

@@ -96,6 +96,8 @@ Origin parse_origin(std::string_view text);
 
 /// RFC 3986: all but letters, digits, '-', '.', '_', '~' and the characters of `kept` as %XX.
 std::string percent_encode(std::string_view text, std::string_view kept = {});
+/// The text that percent_encode made `encoded` of. Nothing when it has a % without two digits.
+std::optional<std::string> percent_decode(std::string_view encoded);
 /// A URL for messages: without user, query and fragment.
 std::string url_for_messages(std::string_view url);
 

@@ -30,6 +30,12 @@ TEST(PercentEncode, KeepsWhatNeedsNoCode) {
   EXPECT_EQ(percent_encode("a/b c", "/"), "a/b%20c");
 }
 
+TEST(PercentDecode, UndoesIt) {
+  EXPECT_EQ(percent_decode("a%20b%2f%C3%A9+"), "a b/\xc3\xa9+");
+  for (const char* broken : {"%", "a%2", "%zz", "%-1", "% 1"})
+    EXPECT_EQ(percent_decode(broken), std::nullopt) << broken;
+}
+
 TEST(UrlForMessages, HoldsNoSecrets) {
   EXPECT_EQ(url_for_messages("https://u:secret@h:1/p?token=secret#x"), "https://h:1/p");
   EXPECT_EQ(url_for_messages("https://h/a@b"), "https://h/a@b");

@@ -31,7 +31,7 @@ FOREIGN = (
     ("CLI/*", ("src/cli/*",)),
     ("archive*.h", ("src/archive/*",)),
     ("curl/*", ("src/net/curl_client.cpp",)),
-    ("pugixml*", ("src/storage/s3/xml.cpp",)),
+    ("pugixml*", ("src/net/xml.cpp",)),
     ("fuse*.h", ("src/mount/*",)),
 )
 

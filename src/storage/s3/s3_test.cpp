@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "net/meddling_client.hpp"
 #include "s3_server_testing.hpp"
 #include "storage/backend.hpp"
 #include "storage/cutting_proxy.hpp"
@@ -8,7 +9,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <set>
 
 namespace holdfast::storage {
@@ -21,30 +21,6 @@ using testing::Not;
 
 /// Two parts, and more than one way to cut them.
 constexpr std::size_t large_size = 6'000'000;
-
-/// Hands requests on and changes what comes back.
-class Meddler : public net::HttpClient {
-public:
-  using Send = std::function<net::HttpResponse(const net::HttpRequest&)>;
-  explicit Meddler(Send send) : send_(std::move(send)) {}
-  std::unique_ptr<net::Transfer> start(net::HttpRequest request) override {
-    return std::make_unique<Done>(send_, std::move(request));
-  }
-
-private:
-  class Done final : public net::Transfer {
-  public:
-    Done(const Send& send, net::HttpRequest request) : send_(send), request_(std::move(request)) {}
-    net::HttpResponse wait() override { return send_(request_); }
-    bool has_ended() const override { return true; }
-    std::uint64_t received() const override { return 0; }
-
-  private:
-    const Send& send_;
-    const net::HttpRequest request_;
-  };
-  const Send send_;
-};
 
 class S3Test : public testing::Test {
 protected:
@@ -156,7 +132,7 @@ TEST_F(S3Test, WhatADeadWriterLeftGoesAfterADay) {
   EXPECT_EQ(backend->remove_leftovers(), 0U);
   // To a reader whose store says that it all began long ago.
   const auto http = make_test_client();
-  const auto aged = std::make_shared<Meddler>([&](const net::HttpRequest& request) {
+  const auto aged = std::make_shared<net::MeddlingClient>([&](const net::HttpRequest& request) {
     auto response = http->send(request);
     auto text = std::string(base::as_text(response.body));
     for (const std::string tag : {"<Initiated>", "<LastModified>"}) {
@@ -188,7 +164,7 @@ TEST_F(S3Test, AStoreWithoutConditionsIsRefusedUnlessThatIsAccepted) {
 }
 
 TEST_F(S3Test, AStoreThatIgnoresConditionsIsFoundOut) {
-  const auto store = std::make_shared<Meddler>([](const net::HttpRequest& request) {
+  const auto store = std::make_shared<net::MeddlingClient>([](const net::HttpRequest& request) {
     net::HttpResponse response;
     response.status = 200;
     if (request.method == "GET") {
@@ -205,7 +181,7 @@ TEST_F(S3Test, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
   const auto http = make_test_client();
   int requests = 0;
   int lost = -1;
-  const auto meddler = std::make_shared<Meddler>([&](const net::HttpRequest& request) {
+  const auto meddler = std::make_shared<net::MeddlingClient>([&](const net::HttpRequest& request) {
     auto response = http->send(request);
     if (requests++ == lost) throw Error(ErrorKind::unavailable, "the reply got lost");
     return response;

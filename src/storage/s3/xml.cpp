@@ -1,12 +1,11 @@
 #include "xml.hpp"
 
 #include "base/error.hpp"
+#include "net/xml.hpp"
 
 #include <fmt/format.h>
-#include <pugixml.hpp>
 
 #include <charconv>
-#include <cstring>
 
 namespace holdfast::storage {
 
@@ -22,29 +21,14 @@ constexpr std::size_t text_size_max = 2048;  // a key has at most 1024 bytes
       .set_hint("check whether the endpoint speaks the S3 protocol");
 }
 
-/// pugixml neither recurses nor resolves entities of a document's own.
-pugi::xml_document parse(base::ByteView xml) {
-  pugi::xml_document document;
-  document.load_buffer(xml.data(), xml.size());
-  return document;
+std::string text_of(const net::XmlElement& element, const char* name) {
+  const auto text = element.child(name).text();
+  if (text.size() > text_size_max) refuse("has a text that is too long");
+  return std::string(text);
 }
 
-/// The root element when it has that name; some stores write it with a prefix.
-pugi::xml_node root_of(const pugi::xml_document& document, const char* name) {
-  const auto root = document.document_element();
-  const char* const colon = std::strchr(root.name(), ':');
-  const char* const local = colon == nullptr ? root.name() : colon + 1;
-  return std::strcmp(local, name) == 0 ? root : pugi::xml_node();
-}
-
-std::string text_of(const pugi::xml_node& node, const char* name) {
-  const char* const text = node.child_value(name);
-  if (std::strlen(text) > text_size_max) refuse("has a text that is too long");
-  return text;
-}
-
-std::uint64_t number_of(const pugi::xml_node& node, const char* name) {
-  const auto text = text_of(node, name);
+std::uint64_t number_of(const net::XmlElement& element, const char* name) {
+  const auto text = text_of(element, name);
   std::uint64_t number = 0;
   const auto* const end = text.data() + text.size();
   const auto [last, code] = std::from_chars(text.data(), end, number);
@@ -77,18 +61,18 @@ constexpr const char* space_of_names = "http://s3.amazonaws.com/doc/2006-03-01/"
 }  // namespace
 
 std::optional<S3Complaint> parse_complaint(base::ByteView xml) {
-  const auto document = parse(xml);
-  const auto root = root_of(document, "Error");
+  const net::XmlDocument document(xml);
+  const auto root = document.root("Error");
   if (!root) return std::nullopt;
   return S3Complaint{text_of(root, "Code"), text_of(root, "Message"), text_of(root, "Region")};
 }
 
 ListPage parse_list_page(base::ByteView xml, std::size_t count_max) {
-  const auto document = parse(xml);
-  const auto root = root_of(document, "ListBucketResult");
+  const net::XmlDocument document(xml);
+  const auto root = document.root("ListBucketResult");
   if (!root) refuse("is no list of objects");
   ListPage page;
-  for (const auto& object : root.children("Contents")) {
+  for (auto object = root.child("Contents"); object; object = object.next("Contents")) {
     if (page.objects.size() == count_max) refuse("lists more objects than were asked for");
     page.objects.push_back(
         {text_of(object, "Key"), number_of(object, "Size"), text_of(object, "LastModified")});
@@ -100,11 +84,11 @@ ListPage parse_list_page(base::ByteView xml, std::size_t count_max) {
 }
 
 UploadPage parse_upload_page(base::ByteView xml, std::size_t count_max) {
-  const auto document = parse(xml);
-  const auto root = root_of(document, "ListMultipartUploadsResult");
+  const net::XmlDocument document(xml);
+  const auto root = document.root("ListMultipartUploadsResult");
   if (!root) refuse("is no list of uploads");
   UploadPage page;
-  for (const auto& upload : root.children("Upload")) {
+  for (auto upload = root.child("Upload"); upload; upload = upload.next("Upload")) {
     if (page.uploads.size() == count_max) refuse("lists more uploads than were asked for");
     page.uploads.push_back(
         {text_of(upload, "Key"), text_of(upload, "UploadId"), text_of(upload, "Initiated")});
@@ -117,8 +101,8 @@ UploadPage parse_upload_page(base::ByteView xml, std::size_t count_max) {
 }
 
 std::string parse_upload_id(base::ByteView xml) {
-  const auto document = parse(xml);
-  auto id = text_of(root_of(document, "InitiateMultipartUploadResult"), "UploadId");
+  const net::XmlDocument document(xml);
+  auto id = text_of(document.root("InitiateMultipartUploadResult"), "UploadId");
   if (id.empty()) refuse("names no upload");
   return id;
 }
