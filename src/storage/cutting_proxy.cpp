@@ -19,6 +19,8 @@ namespace holdfast::storage {
 namespace {
 
 constexpr int look_ms = 50;
+constexpr int tries_max = 500;
+constexpr int try_ms = 10;
 constexpr std::size_t relay_size = 16 * 1024;
 
 base::Fd tcp_socket() {
@@ -56,6 +58,28 @@ sockaddr_in loopback_address(std::uint16_t port) {
   address.sin_port = htons(port);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
+}
+
+std::uint16_t free_loopback_port() {
+  const auto socket = tcp_socket();
+  auto address = loopback_address(0);
+  socklen_t size = sizeof address;
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
+    throw base::system_error(errno, "finding a free port");
+  }
+  return ntohs(address.sin_port);
+}
+
+bool wait_for_listener(std::uint16_t port) {
+  const auto address = loopback_address(port);
+  for (int tries = 0; tries < tries_max; ++tries) {
+    const auto socket = tcp_socket();
+    const auto* const any = reinterpret_cast<const sockaddr*>(&address);
+    if (::connect(socket.get(), any, sizeof address) == 0) return true;
+    ::poll(nullptr, 0, try_ms);
+  }
+  return false;
 }
 
 CuttingProxy::CuttingProxy(std::uint16_t target_port)

@@ -14,6 +14,10 @@ namespace holdfast::storage {
 
 /// 127.0.0.1 and `port`, as sockets take it.
 sockaddr_in loopback_address(std::uint16_t port);
+/// One where nobody listens yet, for a server that cannot be asked which one it got.
+std::uint16_t free_loopback_port();
+/// Returns once somebody listens there; false after some seconds.
+bool wait_for_listener(std::uint16_t port);
 
 enum class Cut : std::uint8_t {
   reset,  // both sides see the connection reset

@@ -1,12 +1,8 @@
 #include "sftp_server_testing.hpp"
 
-#include "base/fd.hpp"
 #include "storage/cutting_proxy.hpp"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <unistd.h>
@@ -14,7 +10,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <stdexcept>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -23,25 +18,6 @@ extern char** environ;
 namespace holdfast::storage {
 
 namespace {
-
-constexpr int tries_max = 500;
-
-std::uint16_t free_port() {
-  const base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  auto address = loopback_address(0);
-  socklen_t size = sizeof address;
-  auto* const any = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(socket.get(), any, size) != 0 || ::getsockname(socket.get(), any, &size) != 0) {
-    throw std::runtime_error("no free port");
-  }
-  return ntohs(address.sin_port);
-}
-
-bool answers(std::uint16_t port) {
-  const base::Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto address = loopback_address(port);
-  return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-}
 
 void run(const std::string& command) {
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
@@ -56,7 +32,7 @@ void write_text(const std::string& path, const std::string& text) { std::ofstrea
 
 }  // namespace
 
-SftpServer::SftpServer(const std::vector<std::string>& lines) : port_(free_port()) {
+SftpServer::SftpServer(const std::vector<std::string>& lines) : port_(free_loopback_port()) {
   configure(lines);
   start();
 }
@@ -97,10 +73,8 @@ void SftpServer::start() {
   if (::posix_spawn(&process_, arguments[0], nullptr, nullptr, arguments.data(), environ) != 0) {
     throw std::runtime_error("sshd does not start: install openssh-server");
   }
-  for (int tries = 0; !answers(port_); ++tries) {
-    if (tries == tries_max) throw std::runtime_error("sshd does not answer: " + content_of(log));
-    ::poll(nullptr, 0, 10);
-  }
+  if (wait_for_listener(port_)) return;
+  throw std::runtime_error("sshd does not answer: " + content_of(log));
 }
 
 SftpServer::~SftpServer() {
