@@ -54,6 +54,9 @@ constexpr Form sftp_form{"write sftp://user@host:port/path; user and port may be
                          true};
 constexpr Form s3_form{"write s3://bucket/prefix, or s3://host:port/bucket/prefix"};
 
+constexpr Form webdav_form{
+    "write webdavs://user@host:port/path; user, port and path may be left out", true};
+
 std::string normal_path(std::string_view text) {
   auto path = std::filesystem::path(text).lexically_normal().string();
   while (path.size() > 1 && path.back() == '/')
@@ -138,10 +141,14 @@ Location parse_location(const std::string& text) {
     if (location.port != 0 && location.path.empty()) refuse(text, "names no bucket", s3_form.hint);
     return location;
   }
+  if (scheme == "webdav" || scheme == "webdavs") {
+    return parse_remote(text, scheme, path, webdav_form);
+  }
   if (scheme != "file") {
     throw Error(ErrorKind::unsupported,
                 fmt::format("'{}' names a kind of store that is not known", base::printable(text)))
-        .set_hint("use a path, file:///path, sftp://user@host/path or s3://bucket/prefix");
+        .set_hint(
+            "use a path, sftp://user@host/path, s3://bucket/prefix or webdavs://user@host/path");
   }
   if (path.empty() || (path != text && path.front() != '/')) {
     throw Error(ErrorKind::invalid_input,

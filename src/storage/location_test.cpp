@@ -61,6 +61,18 @@ TEST(Location, of_a_bucket_has_a_bucket_or_a_server) {
   }
 }
 
+TEST(Location, of_a_webdav_folder_may_lack_all_but_the_host) {
+  const auto whole = parse_location("webdavs://ann@cloud.example:8443/remote.php/dav/files/ann/");
+  EXPECT_EQ(whole.user, "ann");
+  EXPECT_EQ(whole.url(), "webdavs://ann@cloud.example:8443/remote.php/dav/files/ann");
+  EXPECT_EQ(parse_location("webdav://h").url(), "webdav://h");
+  EXPECT_EQ(parse_location("webdav://h/").path, "");
+  for (const char* text :
+       {"webdavs://", "webdavs:///p", "webdavs://u:secret@h/p", "webdav://h:x/"}) {
+    EXPECT_THROW(parse_location(text), base::Error) << text;
+  }
+}
+
 TEST(Location, that_cannot_be_meant_is_refused) {
   for (const char* text : {"", "file://", "file://host/path", "gopher://x/y"}) {
     EXPECT_THROW(parse_location(text), base::Error) << text;
