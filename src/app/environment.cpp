@@ -63,12 +63,17 @@ StoreEnvironment read_store_environment() {
     }
     return std::string();
   };
+  const auto secret = [](const char* name) {
+    auto text = variable(name).value_or("");
+    base::Secret value(base::as_bytes(text));
+    base::wipe(std::as_writable_bytes(std::span(text)));
+    return value;
+  };
   StoreEnvironment environment;
   environment.ssh_config = first_of({"HOLDFAST_SSH_CONFIG"});
+  environment.webdav_password = secret("HOLDFAST_WEBDAV_PASSWORD");
   environment.aws_access_key_id = first_of({"AWS_ACCESS_KEY_ID"});
-  auto secret = first_of({"AWS_SECRET_ACCESS_KEY"});
-  environment.aws_secret_access_key = base::Secret(base::as_bytes(secret));
-  base::wipe(std::as_writable_bytes(std::span(secret)));
+  environment.aws_secret_access_key = secret("AWS_SECRET_ACCESS_KEY");
   environment.aws_session_token = first_of({"AWS_SESSION_TOKEN"});
   environment.aws_profile = first_of({"AWS_PROFILE"});
   environment.aws_credentials_file = first_of({"AWS_SHARED_CREDENTIALS_FILE"});

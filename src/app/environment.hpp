@@ -12,7 +12,8 @@ namespace holdfast::app {
 cli::Environment read_environment(const std::string& version);
 /// What stores take from the environment. Empty: not set.
 struct StoreEnvironment {
-  std::string ssh_config{};  // HOLDFAST_SSH_CONFIG: instead of the user's own
+  std::string ssh_config{};        // HOLDFAST_SSH_CONFIG: instead of the user's own
+  base::Secret webdav_password{};  // HOLDFAST_WEBDAV_PASSWORD
   // As AWS's tools call them.
   std::string aws_access_key_id{};
   base::Secret aws_secret_access_key{};

@@ -1,18 +1,12 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
-#include "base/task_group.hpp"
 #include "base/units.hpp"
-#include "net/curl_client.hpp"
-#include "sources/stream/stream_source.hpp"
 #include "storage/s3/s3_backend.hpp"
 #include "store_context.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -49,16 +43,7 @@ storage::S3Credentials parse_and_wipe(base::Bytes bytes, const std::string& prof
 storage::S3Credentials from_command(const CredentialPlaces& places) {
   const auto name = fmt::format("what the credentials command {} printed",
                                 base::printable(places.command.front()));
-  const auto stream = sources::open_command(places.command, "/credentials");
-  base::Bytes bytes(credentials_size_max);
-  std::size_t size = 0;
-  while (size < bytes.size()) {
-    const auto count = stream->read(base::MutableBytes(bytes).subspan(size), places.stopping);
-    if (count == 0) break;
-    size += count;
-  }
-  stream->finish();
-  bytes.resize(size);
+  auto bytes = output_of(places.command, credentials_size_max, places.stopping);
   return parse_and_wipe(std::move(bytes), places.wanted_profile(), name);
 }
 
@@ -128,37 +113,14 @@ storage::S3Options s3_options(const storage::Location& location, const StoreCont
   return options;
 }
 
-net::HttpOptions http_options(const StoreContext& context) {
-  const auto& http = context.settings.http;
-  net::HttpOptions options;
-  options.ca_file = first_said(http.ca_file, context.environment.aws_ca_file);
-  options.client_certificate = http.client_certificate.value_or("");
-  options.client_key = http.client_key.value_or("");
-  options.pinned_key = http.pinned_key.value_or("");
-  options.proxy = http.proxy;
-  return options;
-}
-
 }  // namespace
-
-base::Sleeper sleeper(const std::stop_token& stopping) {
-  return [stopping](double seconds) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stopping, std::chrono::duration<double>(seconds), [] { return false; });
-    base::check_cancelled(stopping);
-  };
-}
 
 std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& location,
                                                 const StoreContext& context) {
-  std::shared_ptr<net::HttpClient> http =
-      net::make_http_client(http_options(context), context.clock, context.stopping);
-  return storage::open_s3(
-      location, s3_options(location, context), credential_source(context),
-      {std::move(http), context.clock, context.random, sleeper(context.stopping), {}},
-      context.creates ? storage::S3Open::create : storage::S3Open::existing);
+  const auto http = make_http_client(context, context.environment.aws_ca_file);
+  return storage::open_s3(location, s3_options(location, context), credential_source(context),
+                          {http, context.clock, context.random, sleeper(context.stopping), {}},
+                          context.creates ? storage::S3Open::create : storage::S3Open::existing);
 }
 
 }  // namespace holdfast::app

@@ -51,9 +51,9 @@ std::unique_ptr<storage::Backend> open_sftp_store(const storage::Location& locat
 }
 
 constexpr std::array stores = {
-    Store{"file", open_file_store},
-    Store{"s3", open_s3_store},
-    Store{"sftp", open_sftp_store},
+    Store{"file", open_file_store},      Store{"s3", open_s3_store},
+    Store{"sftp", open_sftp_store},      Store{"webdav", open_webdav_store},
+    Store{"webdavs", open_webdav_store},
 };
 
 // ---- sources ----

@@ -1,15 +1,19 @@
 #pragma once
 
 #include "app/environment.hpp"
+#include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
 #include "base/retry.hpp"
 #include "config/config.hpp"
+#include "net/http.hpp"
 #include "storage/backend.hpp"
 #include "storage/location.hpp"
 
 #include <memory>
 #include <stop_token>
+#include <string>
+#include <vector>
 
 namespace holdfast::app {
 
@@ -26,9 +30,19 @@ struct StoreContext {
 /// Waits between attempts. It throws Cancelled when `stopping` is asked for.
 base::Sleeper sleeper(const std::stop_token& stopping);
 
+/// With the authorities, certificates and proxy of the store.
+std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
+                                                  const std::string& usual_ca_file = "");
+/// What a command printed, cut at `size_max` bytes. Errors: as sources::open_command.
+base::Bytes output_of(const std::vector<std::string>& command, std::size_t size_max,
+                      const std::stop_token& stopping);
+
 /// A bucket, with what configuration and environment say of it. Errors: access_denied when there
 /// are no credentials.
 std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& location,
                                                 const StoreContext& context);
+/// A folder of a WebDAV server, likewise.
+std::unique_ptr<storage::Backend> open_webdav_store(const storage::Location& location,
+                                                    const StoreContext& context);
 
 }  // namespace holdfast::app

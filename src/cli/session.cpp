@@ -83,9 +83,10 @@ constexpr std::size_t lost_shown = 5;
 
 void declare_shared(Arguments& arguments, SharedOptions& options) {
   arguments.group("Repository");
-  arguments.option("-r,--repo", "URL", options.repository,
-                   "where it is: a path, sftp://user@host/path or s3://bucket/prefix",
-                   Completes::directories);
+  arguments.option(
+      "-r,--repo", "URL", options.repository,
+      "where it is: a path, sftp://user@host/path, s3://bucket/prefix or webdavs://user@host/path",
+      Completes::directories);
   arguments.option("--passphrase-file", "FILE", options.passphrase_file,
                    "file that holds the passphrase", Completes::files);
   arguments.count("--passphrase-fd", options.passphrase_fd, "open file descriptor to read it from");
@@ -242,7 +243,7 @@ config::Store Session::settings_of(const storage::Location& location) {
 std::unique_ptr<storage::Backend> Session::open_store_at(const storage::Location& location,
                                                          Services::StoreMode mode) {
   // Others have no settings, and work also where the configuration cannot be read.
-  const bool has_settings = location.scheme == "s3";
+  const bool has_settings = location.scheme != "file" && location.scheme != "sftp";
   return services_.open_store(location, mode,
                               has_settings ? settings_of(location) : config::Store{});
 }

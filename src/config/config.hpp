@@ -74,6 +74,13 @@ struct BucketSettings {
   bool creates_by_looking = false;
 };
 
+/// How the user that a URL names proves who it is; what is not said comes from the environment.
+struct LoginSettings {
+  std::optional<std::string> password_file;   // absolute
+  std::vector<std::string> password_command;  // arguments; no shell
+  bool allows_plain_password = false;         // over a connection without TLS
+};
+
 /// A place that keeps a repository or copies of it.
 struct Store {
   std::string name;
@@ -85,6 +92,7 @@ struct Store {
   std::optional<std::int64_t> verify_seconds;  // how long ago all of it may have been read
   HttpSettings http{};
   BucketSettings bucket{};
+  LoginSettings login{};
   Place place;
 };
 

@@ -76,8 +76,29 @@ TEST(Config, SettingsOfABucketAreRead) {
   EXPECT_EQ(store.http.ca_file, "/etc/ca.pem");
   EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", region: x } }\n"),
               HasSubstr("stores.usb.region is for s3:// only"));
+  EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", ca_file: x } }\n"),
+              HasSubstr("stores.usb.ca_file is for s3://, webdav://, webdavs:// only"));
   EXPECT_THAT(mistakes_of("stores: { far: { url: \"s3://b\", addressing: x } }\n"),
               HasSubstr("stores.far.addressing"));
+}
+
+TEST(Config, PasswordsOfAStoreAreNamedAndNotWritten) {
+  const auto parsed = parse_config(
+      "stores:\n"
+      "  a: { url: \"webdavs://ann@h/p\", password_file: secret, ca_file: ca.pem }\n"
+      "  b: { url: \"webdav://ann@h/p\", password_command: [pass, show], plain_password: true }\n",
+      "/etc/h.yaml");
+  EXPECT_TRUE(parsed.mistakes.empty()) << describe(parsed.mistakes, "h.yaml");
+  EXPECT_EQ(parsed.config.stores.at(0).login.password_file, "/etc/secret");
+  EXPECT_EQ(parsed.config.stores.at(0).http.ca_file, "/etc/ca.pem");
+  EXPECT_FALSE(parsed.config.stores.at(0).login.allows_plain_password);
+  EXPECT_EQ(parsed.config.stores.at(1).login.password_command.size(), 2U);
+  EXPECT_TRUE(parsed.config.stores.at(1).login.allows_plain_password);
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"webdavs://h/p\", password_file: x, "
+                          "password_command: [y] } }\n"),
+              HasSubstr("stores.a.password is there twice"));
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"s3://b\", password_file: x } }\n"),
+              HasSubstr("stores.a.password_file is for webdav://, webdavs:// only"));
 }
 
 TEST(Config, a_store_may_have_a_parity_of_its_own) {

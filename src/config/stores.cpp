@@ -3,8 +3,12 @@
 #include "sections.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
 
 namespace holdfast::config {
 
@@ -49,16 +53,50 @@ BucketSettings read_bucket(Section& section) {
   return bucket;
 }
 
+LoginSettings read_login(Reading& reading, Section& section, const YAML::Node& node) {
+  LoginSettings login;
+  login.password_file = section.path("password_file");
+  login.password_command = section.texts("password_command");
+  login.allows_plain_password = section.boolean("plain_password").value_or(false);
+  if (login.password_file && !login.password_command.empty()) {
+    reading.mistake(node, fmt::format("{} is there twice", section.name_of("password")),
+                    "write password_file or password_command");
+  }
+  return login;
+}
+
+constexpr std::array over_http = {"s3://", "webdav://", "webdavs://"};
+constexpr std::array over_webdav = {"webdav://", "webdavs://"};
+constexpr std::array in_buckets = {"s3://"};
+
+struct KindOfSettings {
+  std::span<const char* const> schemes;
+  std::vector<const char*> keys;
+};
+
 /// A setting that the store does not heed is a mistake, not a comment.
 void check_settings_have_use(Reading& reading, const Store& store, const YAML::Node& node) {
-  if (store.url.starts_with("s3://")) return;
-  for (const char* key :
-       {"ca_file", "client_certificate", "client_key", "pinned_key", "proxy", "endpoint", "region",
-        "profile", "credentials_file", "credentials_command", "addressing", "storage_class",
-        "encryption", "encryption_key", "exclusive_create"}) {
-    if (!node.IsMap() || !node[key].IsDefined()) continue;
-    reading.mistake(node[key], fmt::format("stores.{}.{} is for s3:// only", store.name, key),
-                    "leave it out, or check the url");
+  const std::array kinds = {
+      KindOfSettings{over_http,
+                     {"ca_file", "client_certificate", "client_key", "pinned_key", "proxy"}},
+      KindOfSettings{over_webdav, {"password_file", "password_command", "plain_password"}},
+      KindOfSettings{
+          in_buckets,
+          {"endpoint", "region", "profile", "credentials_file", "credentials_command", "addressing",
+           "storage_class", "encryption", "encryption_key", "exclusive_create"}}};
+  if (!node.IsMap()) return;
+  for (const auto& kind : kinds) {
+    if (std::ranges::any_of(kind.schemes,
+                            [&](const char* scheme) { return store.url.starts_with(scheme); })) {
+      continue;
+    }
+    for (const char* key : kind.keys) {
+      if (!node[key].IsDefined()) continue;
+      reading.mistake(node[key],
+                      fmt::format("stores.{}.{} is for {} only", store.name, key,
+                                  fmt::join(kind.schemes, ", ")),
+                      "leave it out, or check the url");
+    }
   }
 }
 
@@ -91,6 +129,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.parity_percent = read_parity(reading, section);
   store.http = read_http(section);
   store.bucket = read_bucket(section);
+  store.login = read_login(reading, section, node);
   if (store.url.empty()) {
     reading.mistake(node, fmt::format("stores.{} has no url", name),
                     "write url: \"file:///media/usb/holdfast\" or another place");
