@@ -6,14 +6,13 @@
 #include "net/curl_client.hpp"
 
 #include "base/task_group.hpp"
+#include "curl_code.hpp"
+#include "curl_sockets.hpp"
 #include "net/body_pipe.hpp"
 #include "transport_error.hpp"
 
 #include <curl/curl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -23,7 +22,6 @@
 #include <future>
 #include <map>
 #include <mutex>
-#include <sys/socket.h>
 #include <utility>
 #include <vector>
 
@@ -65,69 +63,6 @@ void check(CURLMcode code) {
   if (code == CURLM_OK) return;
   throw Error(ErrorKind::io, fmt::format("driving transfers: {}", curl_multi_strerror(code)));
 }
-
-Transport transport_of(CURLcode code) {
-  switch (code) {
-    case CURLE_URL_MALFORMAT:
-      return Transport::bad_url;
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return Transport::no_such_host;
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      return Transport::no_such_proxy;
-    case CURLE_COULDNT_CONNECT:
-      return Transport::not_connected;
-    case CURLE_OPERATION_TIMEDOUT:
-      return Transport::not_connected_in_time;
-    case CURLE_PEER_FAILED_VERIFICATION:
-      return Transport::certificate_refused;
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-      return Transport::wrong_pinned_key;
-    case CURLE_SSL_CACERT_BADFILE:
-      return Transport::bad_ca_file;
-    case CURLE_SSL_CERTPROBLEM:
-      return Transport::bad_client_certificate;
-    case CURLE_SSL_CONNECT_ERROR:
-      return Transport::tls_failed;
-    case CURLE_PROXY:
-      return Transport::proxy_refused;
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      return Transport::not_http;
-    case CURLE_GOT_NOTHING:
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_PARTIAL_FILE:
-      return Transport::lost;
-    default:
-      return Transport::other;
-  }
-}
-
-/// The open connections of a client. Threads: the client's.
-class Sockets {
-public:
-  /// A server that sends head and body apart and lets Nagle's rule hold, as Ceph does unless told
-  /// otherwise, waits with the body until the kernel here confirms the head: 40 ms each time.
-  void confirm_at_once() const {
-    const int on = 1;
-    for (const auto socket : open_)
-      static_cast<void>(::setsockopt(socket, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on));
-  }
-
-  // As libcurl calls them.
-  static curl_socket_t open(void* user, curlsocktype, curl_sockaddr* address) {
-    const int made = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-    if (made >= 0) static_cast<Sockets*>(user)->open_.push_back(made);
-    return made >= 0 ? made : CURL_SOCKET_BAD;
-  }
-  static int close(void* user, curl_socket_t socket) {
-    std::erase(static_cast<Sockets*>(user)->open_, socket);
-    return ::close(socket);
-  }
-
-private:
-  std::vector<curl_socket_t> open_;
-};
 
 /// One request, its handle and what came of it. Everything but `received` and `wake` belongs to the
 /// client's thread while the transfer is under way.

@@ -125,6 +125,16 @@ TEST_F(CurlClientTest, AKeptConnectionThatDiedIsNoFailure) {
   }
 }
 
+TEST_F(CurlClientTest, ARequestThatWentOutTwiceIsSaidToHave) {
+  const auto one = client();
+  const HttpRequest request{.method = "DELETE", .url = server().url("http", "/fresh")};
+  EXPECT_EQ(one->send(request).times_sent, 1);
+  EXPECT_EQ(text_of(*one, "http", "/bytes/1").size(), 1U) << "and its connection is kept";
+  const auto response = one->send(request);
+  EXPECT_EQ(base::as_text(response.body), "fresh");
+  EXPECT_EQ(response.times_sent, 2);
+}
+
 TEST_F(CurlClientTest, ServesManyThreads) {
   options_.connections_max = 4;
   const auto one = client();

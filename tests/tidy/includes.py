@@ -30,7 +30,7 @@ FOREIGN = (
     ("yaml-cpp/*", ("src/config/*",)),
     ("CLI/*", ("src/cli/*",)),
     ("archive*.h", ("src/archive/*",)),
-    ("curl/*", ("src/net/curl_client.cpp",)),
+    ("curl/*", ("src/net/curl_*",)),
     ("pugixml*", ("src/net/xml.cpp",)),
     ("fuse*.h", ("src/mount/*",)),
 )
