@@ -80,6 +80,7 @@ struct Running {
   HttpResponse response{};
   std::size_t headers_size = 0;
   std::size_t sent = 0;
+  int times_sent = 0;
   std::atomic<std::uint64_t> received = 0;
   bool waits = false;                       // for its own pipe: no stall
   std::optional<base::Instant> moved_at{};  // nothing: it has no connection yet
@@ -115,6 +116,13 @@ std::size_t give_body(char* to, std::size_t size, std::size_t count, void* user)
   std::ranges::copy(part, into.begin());
   running.sent += part.size();
   return part.size();
+}
+
+/// Called before the request goes out, each time: libcurl repeats it when a connection that it kept
+/// breaks.
+int count_sending(void* user, char*, char*, int, int) {
+  ++static_cast<Running*>(user)->times_sent;
+  return CURL_PREREQFUNC_OK;
 }
 
 /// libcurl sends a body again when a connection that it kept turns out to be dead.
@@ -279,6 +287,8 @@ void prepare(Running& running, const HttpOptions& options) {
   set(handle, CURLOPT_HEADERDATA, &running);
   set(handle, CURLOPT_WRITEFUNCTION, take_body);
   set(handle, CURLOPT_WRITEDATA, &running);
+  set(handle, CURLOPT_PREREQFUNCTION, count_sending);
+  set(handle, CURLOPT_PREREQDATA, &running);
   set(handle, CURLOPT_NOPROGRESS, 0L);
   set(handle, CURLOPT_XFERINFOFUNCTION, look_for_stall);
   set(handle, CURLOPT_XFERINFODATA, &running);
@@ -322,6 +332,7 @@ HttpResponse response_of(Running& running) {
   curl_easy_getinfo(running.handle.get(), CURLINFO_RESPONSE_CODE, &status);
   response.status = static_cast<int>(status);
   response.received = running.received;
+  response.times_sent = running.times_sent;
   curl_off_t retry_after = 0;
   curl_easy_getinfo(running.handle.get(), CURLINFO_RETRY_AFTER, &retry_after);
   if (retry_after > 0) response.retry_after_seconds = static_cast<double>(retry_after);

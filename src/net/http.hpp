@@ -49,6 +49,9 @@ struct HttpResponse {
   Headers headers{};
   base::Bytes body{};
   std::uint64_t received = 0;  // bytes of the body of a 2xx, wherever they went
+  /// More than once when a connection that had been kept broke before an answer came: the server
+  /// may have done what was asked before.
+  int times_sent = 1;
   std::optional<double> retry_after_seconds{};
 
   bool is_success() const { return status >= 200 && status < 300; }

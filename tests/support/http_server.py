@@ -77,6 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 60
     disable_nagle_algorithm = True
+    is_first = True  # request of its connection
 
     def setup(self):
         super().setup()
@@ -114,6 +115,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         url = urllib.parse.urlsplit(self.path)
         name, _, argument = url.path[1:].partition("/")
         getattr(self, "serve_" + name, self.serve_nothing)(argument)
+        self.is_first = False
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = serve
 
@@ -162,6 +164,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", "1000")
         self.end_headers()
         self.wfile.write(b"short")
+        self.close_connection = True
+
+    def serve_fresh(self, _):
+        """Answers on a fresh connection, and drops what comes as a later request of one."""
+        if self.is_first:
+            self.answer(200, b"fresh")
         self.close_connection = True
 
     def serve_hangup(self, _):
