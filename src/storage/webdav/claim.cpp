@@ -49,15 +49,19 @@ Claim::~Claim() {
 
 bool Claim::take() {
   double wait = first_wait_seconds;
+  bool may_be_ours = false;  // an answer got lost: the claim that is there may be the one we made
   for (int look = 0; look < looks_max; ++look) {
-    is_held_ = try_to_take() == Attempt::ours;
+    const auto attempt = try_to_take();
+    is_held_ = attempt == Attempt::ours;
     if (is_held_) return true;
-    // Refused by a claim of its own, when the first answer got lost (the HTTP client, too, repeats
-    // what had no answer)? Whoever held a claim before this look has its upload there or its object.
-    // Of several that do not know, the first one goes, long after each holder has given up.
-    const auto others = rivals();
+    may_be_ours = may_be_ours || attempt == Attempt::perhaps_ours;
+    // Asked for before the object is: whoever held a claim before this look has its upload there or
+    // its object.
+    const auto others = may_be_ours ? rivals() : std::vector<std::string>();
     if (look_at(client_, name_, doing_)) return false;
-    is_held_ = others.empty() || (look >= looks_of_holder && mark_ < std::ranges::min(others));
+    // Of several that do not know, the first one goes, long after each holder has given up.
+    is_held_ = may_be_ours &&
+               (others.empty() || (look >= looks_of_holder && mark_ < std::ranges::min(others)));
     if (is_held_) return true;
     break_if_stale();
     client_.wait_for(wait);
@@ -73,15 +77,19 @@ bool Claim::take() {
 
 Claim::Attempt Claim::try_to_take() {
   asked_at_ = client_.now();
-  const auto made =
-      client_.retrier().run([&](int) { return try_make_folder(client_, path_, doing_); });
+  bool is_first = true;
+  const auto made = client_.retrier().run([&](int failed) {
+    is_first = failed == 0;
+    return try_make_folder(client_, path_, doing_);
+  });
   if (made == MadeFolder::lacks_parent) {
     // The folder of claims was there when writing began.
     throw Error(ErrorKind::not_found, fmt::format("storing {}: the store {} is not there any more",
                                                   name_, client_.store()))
         .set_hint("check the path, and whether the disk is still mounted on the server");
   }
-  return made == MadeFolder::made ? Attempt::ours : Attempt::taken;
+  if (made == MadeFolder::made) return Attempt::ours;
+  return is_first && made == MadeFolder::was_there ? Attempt::taken : Attempt::perhaps_ours;
 }
 
 std::vector<std::string> Claim::rivals() {

@@ -35,7 +35,7 @@ public:
   void require_fresh() const;
 
 private:
-  enum class Attempt { ours, taken };
+  enum class Attempt { ours, taken, perhaps_ours };
   Attempt try_to_take();
   /// The marks of other writers of this name whose uploads are there.
   std::vector<std::string> rivals();

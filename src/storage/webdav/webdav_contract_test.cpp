@@ -2,14 +2,22 @@
 #include "storage/cutting_proxy.hpp"
 #include "webdav_server_testing.hpp"
 
+#include <poll.h>
+
 #include <memory>
 #include <vector>
 
 namespace holdfast::storage {
 namespace {
 
+/// Writers that race wait for each other, and how often one looks is bounded.
+void wait_really(double seconds) {
+  static_cast<void>(::poll(nullptr, 0, static_cast<int>(seconds * 1000)));
+}
+
 class WebdavPlace final : public Place {
 public:
+  WebdavPlace() { surroundings_.sleeper_ = wait_really; }
   Backend& open() override { return *backends_.emplace_back(surroundings_.open()); }
 
 private:
@@ -20,6 +28,7 @@ private:
 /// Every backend loses one connection, somewhere in its first exchanges.
 class CutWebdavPlace final : public Place {
 public:
+  CutWebdavPlace() { surroundings_.sleeper_ = wait_really; }
   Backend& open() override {
     auto& opened = *backends_.emplace_back(surroundings_.open(WebdavOpen::create, proxy_.port()));
     const auto how = surroundings_.random_.below(2) == 0 ? Cut::reset : Cut::close;

@@ -132,7 +132,8 @@ MadeFolder try_make_folder(WebdavClient& client, const std::string& path,
   const auto response = client.send_once(
       request, [](int status) { return status == 405 || status == 409 || status == 404; });
   if (response.is_success()) return MadeFolder::made;
-  return response.status == 405 ? MadeFolder::was_there : MadeFolder::lacks_parent;
+  if (response.status != 405) return MadeFolder::lacks_parent;
+  return response.times_sent > 1 ? MadeFolder::perhaps_made : MadeFolder::was_there;
 }
 
 void make_folders(WebdavClient& client, const std::string& path, const std::string& doing) {
@@ -173,7 +174,8 @@ RemoveOutcome remove_path(WebdavClient& client, const std::string& path, const s
     const auto response =
         client.send_once({.doing = doing, .method = "DELETE", .path = path}, is_absent);
     // An attempt whose reply got lost may have removed it.
-    return response.is_success() || failed > 0 ? RemoveOutcome::removed : RemoveOutcome::was_absent;
+    const bool is_first = failed == 0 && response.times_sent == 1;
+    return response.is_success() || !is_first ? RemoveOutcome::removed : RemoveOutcome::was_absent;
   });
 }
 

@@ -33,8 +33,9 @@ struct Folder {
 std::vector<std::optional<Folder>> list_folders(WebdavClient& client,
                                                 const std::vector<std::string>& paths);
 
-enum class MadeFolder : std::uint8_t { made, was_there, lacks_parent };
-/// One attempt to make the folder `path`. `was_there`: something has its name.
+enum class MadeFolder : std::uint8_t { made, was_there, perhaps_made, lacks_parent };
+/// One attempt to make the folder `path`. `was_there`: something has its name. `perhaps_made`: that
+/// too, but the request was sent more than once, and the first may have made it.
 MadeFolder try_make_folder(WebdavClient& client, const std::string& path, const std::string& doing);
 /// Makes the folder `path` below the store and those that miss above it.
 void make_folders(WebdavClient& client, const std::string& path, const std::string& doing);

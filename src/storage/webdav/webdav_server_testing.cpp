@@ -139,7 +139,7 @@ WebdavOptions WebdavSurroundings::options(const std::string& password) const {
 }
 
 WebdavContext WebdavSurroundings::context(std::shared_ptr<net::HttpClient> http) {
-  return {std::move(http), clock_, random_, [](double) {}, {}};
+  return {std::move(http), clock_, random_, sleeper_, {}};
 }
 
 std::unique_ptr<Backend> WebdavSurroundings::open(WebdavOpen mode, std::uint16_t port) {

@@ -64,6 +64,7 @@ public:
 
   base::SystemClock clock_;
   base::SystemRandom random_;
+  base::Sleeper sleeper_ = [](double) {};
 
 private:
   std::string folder_;

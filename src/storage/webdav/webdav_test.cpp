@@ -342,7 +342,11 @@ TEST_F(WebdavTest, AClaimIsKnownAsItsOwnWhenItIsMadeTwice) {
     auto response = around_.http().send(request);
     const bool is_claim =
         request.method == "MKCOL" && request.url.find("~claims/b") != request.url.npos;
-    return is_claim ? around_.http().send(request) : response;
+    if (is_claim) {
+      response = around_.http().send(request);
+      response.times_sent = 2;
+    }
+    return response;
   });
   const auto backend = open_webdav(around_.location(), around_.options(),
                                    around_.context(repeating), WebdavOpen::create);
@@ -351,6 +355,16 @@ TEST_F(WebdavTest, AClaimIsKnownAsItsOwnWhenItIsMadeTwice) {
   // Also while others wait for it.
   std::ofstream(file("~uploads/bb~ffffffffffffffff")) << "waits";
   EXPECT_EQ(put(*backend, "bb", base::as_bytes("1")), PutOutcome::stored);
+}
+
+TEST_F(WebdavTest, AClaimOfAnotherIsNeverTakenForItsOwn) {
+  const auto backend = around_.open();
+  static_cast<void>(put(*backend, "a", {}));
+  // Its writer died and its upload was taken away: nothing says whose it was.
+  std::filesystem::create_directory(file("~claims/b"));
+  const auto error = failure_of([&] { static_cast<void>(put(*backend, "b", {})); });
+  EXPECT_EQ(error.kind(), ErrorKind::conflict);
+  EXPECT_FALSE(backend->stat("b"));
 }
 
 TEST_F(WebdavTest, AClaimForANameThatIsTakenIsNotWaitedFor) {

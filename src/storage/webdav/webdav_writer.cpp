@@ -136,7 +136,7 @@ void WebdavAbilities::try_folders() {
   make_folders(client_, claims_folder, trying);
   const auto again =
       client_.retrier().run([&](int) { return try_make_folder(client_, claims_folder, trying); });
-  if (again == MadeFolder::was_there) return;
+  if (again != MadeFolder::made) return;
   throw Error(
       ErrorKind::unsupported,
       fmt::format("{} does not say that a folder is there already (MKCOL)", client_.store()))
