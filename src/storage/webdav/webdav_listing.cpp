@@ -41,9 +41,8 @@ std::string path_of(std::string_view href) {
 
 std::uint64_t size_of(std::string_view text) {
   std::uint64_t size = 0;
-  const auto* const end = text.data() + text.size();
-  const auto [last, code] = std::from_chars(text.data(), end, size);
-  if (code != std::errc{} || last != end) refuse("has a size that is no number");
+  const auto [last, code] = std::from_chars(text.begin(), text.end(), size);
+  if (code != std::errc{} || last != text.end()) refuse("has a size that is no number");
   return size;
 }
 
