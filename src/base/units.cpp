@@ -130,6 +130,22 @@ std::uint64_t parse_byte_count(std::string_view text) {
               fmt::format("'{}' is not a number of bytes: write 20 MiB, 4k or 1.5GB", text));
 }
 
+std::uint64_t parse_byte_rate(std::string_view text) {
+  constexpr std::string_view a_second = "/s";
+  const auto bytes =
+      text.ends_with(a_second) ? text.substr(0, text.size() - a_second.size()) : text;
+  const auto rate = text == "none" ? std::optional<std::uint64_t>(0) : read_byte_count(bytes);
+  if (!rate) {
+    throw Error(ErrorKind::invalid_input,
+                fmt::format("'{}' is not a number of bytes a second: write 20 MiB/s or none",
+                            printable(text)));
+  }
+  if (*rate == 0 || *rate >= byte_rate_min) return *rate;
+  throw Error(
+      ErrorKind::invalid_input,
+      fmt::format("'{}' is less than 16 KiB/s, with which connections end", printable(text)));
+}
+
 std::string format_byte_count(std::uint64_t bytes) {
   if (bytes < 1000) return fmt::format("{} B", bytes);
   static constexpr std::array units = {"kB", "MB", "GB", "TB", "PB", "EB"};

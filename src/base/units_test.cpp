@@ -31,6 +31,17 @@ TEST(ByteCount, RefusesTheRest) {
   }
 }
 
+TEST(ByteRate, IsACountOfBytesASecondOrNone) {
+  EXPECT_EQ(parse_byte_rate("20 MiB/s"), 20 * mib);
+  EXPECT_EQ(parse_byte_rate("1.5MB"), 1'500'000U);
+  EXPECT_EQ(parse_byte_rate("none"), 0U);
+  EXPECT_EQ(parse_byte_rate("0"), 0U);
+  EXPECT_EQ(parse_byte_rate("16 KiB/s"), byte_rate_min);
+  for (const auto* text : {"", "fast", "/s", "20 MiB/h", "20 MiB/s/s", "1000", "1", "-5MiB"}) {
+    EXPECT_THROW(parse_byte_rate(text), Error) << text;
+  }
+}
+
 TEST(ByteCount, PrintsThreeToFourDigits) {
   EXPECT_EQ(format_byte_count(0), "0 B");
   EXPECT_EQ(format_byte_count(999), "999 B");
