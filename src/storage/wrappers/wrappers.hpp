@@ -1,6 +1,8 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/random.hpp"
+#include "base/rate_limit.hpp"
 #include "base/retry.hpp"
 #include "storage/backend.hpp"
 
@@ -44,5 +46,11 @@ std::unique_ptr<Backend> with_retries(Backend& inner, base::RetryPolicy policy,
 /// The same, and owns `inner`.
 std::unique_ptr<Backend> with_retries(std::unique_ptr<Backend> inner, base::RetryPolicy policy,
                                       base::Random& random, base::Sleeper sleeper);
+
+/// What is written and read of `inner` passes the limits in pieces, each of which waits for its
+/// turn. For stores that send as they are told and ask as they are asked. Owns `inner`, borrows
+/// `clock`.
+std::unique_ptr<Backend> with_limits(std::unique_ptr<Backend> inner, const base::RateLimits& limits,
+                                     const base::Clock& clock, const base::Sleeper& sleeper);
 
 }  // namespace holdfast::storage
