@@ -1,14 +1,16 @@
 // One thread drives all transfers by the multi interface of libcurl: whoever calls waits for its
 // own transfer only, connections and TLS sessions are shared, and any of them can be cancelled at
-// any time. Callbacks of libcurl never wait: a body that is not there yet, or has no room, pauses
-// its transfer until the other side of its pipe moved.
+// any time. Callbacks of libcurl never wait: a body that is not there yet, has no room, or is under
+// a limit that is used up, pauses its transfer until the other side of its pipe moved or time did.
 
 #include "net/curl_client.hpp"
 
 #include "base/task_group.hpp"
 #include "curl_code.hpp"
+#include "curl_handles.hpp"
 #include "curl_sockets.hpp"
 #include "net/body_pipe.hpp"
+#include "pace.hpp"
 #include "transport_error.hpp"
 
 #include <curl/curl.h>
@@ -17,6 +19,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <future>
@@ -36,39 +39,22 @@ namespace {
 constexpr int look_ms = 1000;
 constexpr std::size_t headers_size_max = 64UL * 1024;
 constexpr std::size_t headers_count_max = 200;
-constexpr long transfer_buffer_size = 512L * 1024;
+constexpr std::size_t transfer_buffer_size = 512UL * 1024;
+constexpr std::size_t transfer_buffer_size_min = 16UL * 1024;
 constexpr long idle_connections_max = 32;
 constexpr double stopping_stall_seconds_max = 5;
-
-template <auto release>
-struct Releaser {
-  template <class Handle>
-  void operator()(Handle* handle) const {
-    release(handle);
-  }
-};
-using EasyHandle = std::unique_ptr<CURL, Releaser<curl_easy_cleanup>>;
-using MultiHandle = std::unique_ptr<CURLM, Releaser<curl_multi_cleanup>>;
-using HeaderList = std::unique_ptr<curl_slist, Releaser<curl_slist_free_all>>;
-
-template <class Value>
-void set(const EasyHandle& handle, CURLoption option, Value value) {
-  const auto code = curl_easy_setopt(handle.get(), option, value);
-  if (code == CURLE_OK) return;
-  throw Error(ErrorKind::invalid_input,
-              fmt::format("preparing a request: {}", curl_easy_strerror(code)));
-}
-
-void check(CURLMcode code) {
-  if (code == CURLM_OK) return;
-  throw Error(ErrorKind::io, fmt::format("driving transfers: {}", curl_multi_strerror(code)));
-}
 
 /// One request, its handle and what came of it. Everything but `received` and `wake` belongs to the
 /// client's thread while the transfer is under way.
 struct Running {
-  Running(HttpRequest asked, const base::Clock& used, Sockets& opened, std::stop_token stop)
-      : request(std::move(asked)), clock(used), sockets(opened), stopping(std::move(stop)) {}
+  Running(HttpRequest asked, const base::RateLimits& limits, const base::Clock& used,
+          Sockets& opened, std::stop_token stop)
+      : request(std::move(asked)),
+        clock(used),
+        sockets(opened),
+        stopping(std::move(stop)),
+        up(limits.up, used),
+        down(limits.down, used) {}
 
   HttpRequest request;
   const base::Clock& clock;
@@ -82,8 +68,13 @@ struct Running {
   std::size_t sent = 0;
   int times_sent = 0;
   std::atomic<std::uint64_t> received = 0;
-  bool waits = false;                       // for its own pipe: no stall
-  std::optional<base::Instant> moved_at{};  // nothing: it has no connection yet
+  const base::Instant began_at = clock.now();
+  const bool began_when_stopping = stopping.stop_requested();
+  Pace up;
+  Pace down;
+  std::optional<base::Instant> resume_at{};  // it is under a limit that is used up till then
+  bool waits = false;                        // for its own pipe, or a limit: no stall
+  std::optional<base::Instant> moved_at{};   // nothing: it has no connection yet
   curl_off_t moved = 0;
   double stall_seconds_max = 0;
   std::optional<Transport> own_verdict{};  // why a callback ended the transfer
@@ -95,6 +86,16 @@ struct Running {
     own_verdict = why;
     return CURL_WRITEFUNC_ERROR;
   }
+  /// Lets it wait for a limit. False: it is to end, because the run is.
+  bool pause_until(base::Instant time) {
+    if (stopping.stop_requested() && !began_when_stopping) {
+      own_verdict = Transport::stalled;
+      return false;
+    }
+    resume_at = std::min(resume_at.value_or(time), time);
+    waits = true;
+    return true;
+  }
   void release_pipes() const {
     if (request.body_pipe) request.body_pipe->end();
     if (request.into_pipe) request.into_pipe->end();
@@ -105,16 +106,23 @@ struct Running {
 
 std::size_t give_body(char* to, std::size_t size, std::size_t count, void* user) {
   auto& running = *static_cast<Running*>(user);
-  const base::MutableBytes into(reinterpret_cast<std::byte*>(to), size * count);
+  const auto room = running.up.may_move(size * count);
+  if (room == 0) {
+    const bool may_wait = running.pause_until(running.up.resume_at());
+    return may_wait ? CURL_READFUNC_PAUSE : CURL_READFUNC_ABORT;
+  }
+  const base::MutableBytes into(reinterpret_cast<std::byte*>(to), room);
   if (const auto& pipe = running.request.body_pipe) {
     const auto taken = pipe->take(into);
     running.waits = !taken;
+    running.up.moved(taken.value_or(0));
     return taken.value_or(CURL_READFUNC_PAUSE);
   }
   const auto left = running.request.body.subspan(running.sent);
   const auto part = left.first(std::min(left.size(), into.size()));
   std::ranges::copy(part, into.begin());
   running.sent += part.size();
+  running.up.moved(part.size());
   return part.size();
 }
 
@@ -161,6 +169,10 @@ std::size_t take_body(char* from, std::size_t size, std::size_t count, void* use
   auto& running = *static_cast<Running*>(user);
   auto& request = running.request;
   const auto bytes = std::as_bytes(std::span(from, size * count));
+  if (running.down.may_move(bytes.size()) == 0) {
+    const bool may_wait = running.pause_until(running.down.resume_at());
+    return may_wait ? CURL_WRITEFUNC_PAUSE : CURL_WRITEFUNC_ERROR;
+  }
   long status = 0;
   curl_easy_getinfo(running.handle.get(), CURLINFO_RESPONSE_CODE, &status);
   const bool is_success = status >= 200 && status < 300;
@@ -179,6 +191,7 @@ std::size_t take_body(char* from, std::size_t size, std::size_t count, void* use
     base::append(body, bytes);
   }
   if (is_success) running.received += bytes.size();
+  running.down.moved(bytes.size());
   return bytes.size();
 }
 
@@ -187,6 +200,13 @@ int look_for_stall(void* user, curl_off_t, curl_off_t received, curl_off_t, curl
   auto& running = *static_cast<Running*>(user);
   const auto now = running.clock.now();
   const auto moved = received + sent;
+  const auto unlimited_seconds = base::seconds_between(running.began_at, now) -
+                                 running.up.waited_seconds() - running.down.waited_seconds();
+  if (running.request.seconds_max > 0 &&
+      unlimited_seconds > static_cast<double>(running.request.seconds_max)) {
+    running.own_verdict = Transport::too_slow;
+    return 1;
+  }
   if (running.waits || !running.moved_at || moved != running.moved) {
     running.moved = moved;
     running.moved_at = now;
@@ -217,7 +237,7 @@ void set_method_and_body(Running& running) {
   set(handle, CURLOPT_READDATA, &running);
   set(handle, CURLOPT_SEEKFUNCTION, rewind_body);
   set(handle, CURLOPT_SEEKDATA, &running);
-  set(handle, CURLOPT_UPLOAD_BUFFERSIZE, transfer_buffer_size);
+  set(handle, CURLOPT_UPLOAD_BUFFERSIZE, static_cast<long>(transfer_buffer_size));
   std::optional<std::uint64_t> size = request.body.size();
   if (request.body_pipe) size = request.body_pipe->size();
   if (size) set(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(*size));
@@ -268,7 +288,6 @@ void set_connection(const EasyHandle& handle, const HttpOptions& options) {
   set(handle, CURLOPT_HTTP09_ALLOWED, 0L);
   set(handle, CURLOPT_CONNECTTIMEOUT, options.connect_seconds_max);
   set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
-  set(handle, CURLOPT_BUFFERSIZE, transfer_buffer_size);
   set(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(handle, CURLOPT_USERAGENT, options.user_agent.c_str());
   if (options.proxy) {
@@ -300,7 +319,10 @@ void prepare(Running& running, const HttpOptions& options) {
   set_headers(running);
   set_connection(handle, options);
   set_tls(handle, options);
-  set(handle, CURLOPT_TIMEOUT, running.request.seconds_max);
+  // What was received has passed: under a limit it comes in pieces.
+  const auto piece = options.limits.down ? options.limits.down->piece() : transfer_buffer_size;
+  set(handle, CURLOPT_BUFFERSIZE,
+      static_cast<long>(std::clamp(piece, transfer_buffer_size_min, transfer_buffer_size)));
   running.stall_seconds_max = options.stall_seconds_max;
 }
 
@@ -403,11 +425,37 @@ private:
     const std::stop_callback wake(ending, [this] { curl_multi_wakeup(multi_.get()); });
     while (!ending.stop_requested()) {
       follow_orders();
+      resume_due();
       int active = 0;
       check(curl_multi_perform(multi_.get(), &active));
       collect();
-      check(curl_multi_poll(multi_.get(), nullptr, 0, look_ms, nullptr));
+      check(curl_multi_poll(multi_.get(), nullptr, 0, idle_ms(), nullptr));
     }
+  }
+
+  /// Those that a limit held back.
+  void resume_due() {
+    for (const auto& [handle, running] : running_) {
+      if (!running->resume_at || *running->resume_at > clock_.now()) continue;
+      running->resume_at.reset();
+      resume_handle(*running);
+    }
+  }
+
+  static void resume_handle(Running& running) {
+    // The callbacks say again when they cannot go on.
+    running.waits = false;
+    curl_easy_pause(running.handle.get(), CURLPAUSE_CONT);
+  }
+
+  /// How long nothing has to be done unless something comes.
+  int idle_ms() const {
+    double seconds = look_ms / 1000.0;
+    for (const auto& [handle, running] : running_) {
+      if (!running->resume_at) continue;
+      seconds = std::min(seconds, base::seconds_between(clock_.now(), *running->resume_at));
+    }
+    return static_cast<int>(std::ceil(std::max(seconds, 0.0) * 1000));
   }
 
   void follow_orders() {
@@ -426,9 +474,7 @@ private:
       } else if (order.kind == Order::Kind::cancel) {
         settle_as_cancelled(*take(handle));
       } else {
-        // The callbacks say again when they cannot go on.
-        order.running->waits = false;
-        curl_easy_pause(handle, CURLPAUSE_CONT);
+        resume_handle(*order.running);
       }
     }
   }
@@ -503,7 +549,8 @@ private:
 };
 
 std::unique_ptr<Transfer> CurlClient::start(HttpRequest request) {
-  auto running = std::make_shared<Running>(std::move(request), clock_, sockets_, stopping_);
+  auto running =
+      std::make_shared<Running>(std::move(request), options_.limits, clock_, sockets_, stopping_);
   prepare(*running, options_);
   for (const auto& pipe : {running->request.body_pipe, running->request.into_pipe}) {
     if (!pipe) continue;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "base/rate_limit.hpp"
 #include "net/http.hpp"
 
 #include <cstddef>
@@ -23,6 +24,7 @@ struct HttpOptions {
   long connect_seconds_max = 30;
   double stall_seconds_max = 60;  // nothing moves for so long: given up
   long connections_max = 16;      // to one server; more requests wait for one to be free
+  base::RateLimits limits{};      // of all bodies together
 };
 
 /// A client over libcurl with one thread. Connections are kept and used again; HTTP/2 is spoken
@@ -30,7 +32,8 @@ struct HttpOptions {
 /// are (nothing is unpacked), certificates are always checked.
 ///
 /// Errors:  once `stopping` is asked for, a transfer in which nothing moves for five seconds throws
-///          Cancelled. Others end as usual: what a run takes back when it stops goes the same way.
+///          Cancelled, and so does one that waits for a limit, unless it began after that. Others
+///          end as usual: what a run takes back when it stops goes the same way.
 /// Threads: see HttpClient. Borrows `clock`.
 std::unique_ptr<HttpClient> make_http_client(HttpOptions options, const base::Clock& clock,
                                              std::stop_token stopping);

@@ -255,6 +255,54 @@ TEST_F(CurlClientTest, StoppingEndsWhatDoesNotMove) {
   EXPECT_EQ(text_of(*other, "http", "/bytes/1").size(), 1U) << "what moves goes on";
 }
 
+TEST_F(CurlClientTest, UnderALimitBodiesComeWholeBothWays) {
+  const HurryingClock clock(1);
+  const auto limiter = std::make_shared<base::RateLimiter>(
+      [] { return std::optional<std::uint64_t>(100'000); }, clock);
+  options_.limits = {limiter, limiter};
+  options_.stall_seconds_max = 1e9;
+  const auto limited = make_http_client(options_, clock, {});
+  const auto bytes = pattern(1'000'000);
+  for (const char* listener : {"http", "https"}) {
+    const auto sent = limited->send({.method = "PUT",
+                                     .url = server().url(listener, "/digest"),
+                                     .body = bytes,
+                                     .seconds_max = 0});
+    EXPECT_THAT(base::as_text(sent.body), HasSubstr(base::to_hex(crypto::sha256(bytes))));
+    const auto pipe = std::make_shared<BodyPipe>(100'000);
+    const auto transfer = limited->start({.method = "PUT",
+                                          .url = server().url(listener, "/digest"),
+                                          .body_pipe = pipe,
+                                          .seconds_max = 0});
+    ASSERT_TRUE(pipe->write(bytes));
+    pipe->finish();
+    EXPECT_THAT(base::as_text(transfer->wait().body),
+                HasSubstr(base::to_hex(crypto::sha256(bytes))));
+    base::Bytes into(bytes.size());
+    limited->send(
+        {.url = server().url(listener, "/bytes/1000000"), .into = into, .seconds_max = 0});
+    EXPECT_EQ(into, bytes);
+  }
+}
+
+TEST_F(CurlClientTest, StoppingEndsWhatWaitsForALimit) {
+  const auto limiter = std::make_shared<base::RateLimiter>(
+      [] { return std::optional<std::uint64_t>(10'000); }, clock_);
+  options_.limits.up = limiter;
+  std::stop_source stop;
+  const auto limited = make_http_client(options_, clock_, stop.get_token());
+  const auto bytes = pattern(100'000'000);
+  const auto transfer =
+      limited->start({.method = "PUT", .url = server().url("http", "/digest"), .body = bytes});
+  stop.request_stop();
+  EXPECT_THROW(transfer->wait(), base::Cancelled);
+  const auto small = pattern(10);
+  EXPECT_TRUE(
+      limited->send({.method = "PUT", .url = server().url("http", "/digest"), .body = small})
+          .is_success())
+      << "what a run takes back when it stops";
+}
+
 TEST_F(CurlClientTest, ALineThatIsCutIsUnavailable) {
   for (const auto how : {Cut::reset, Cut::close}) {
     CuttingProxy proxy(server().port("https"));

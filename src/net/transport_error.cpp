@@ -42,6 +42,8 @@ constexpr std::array rows = {
         "check the network, and the server's log"},
     Row{Transport::stalled, ErrorKind::unavailable, Retry::later, "the server went silent",
         "check the network (a wrong MTU stalls large packets only) and the load of the server"},
+    Row{Transport::too_slow, ErrorKind::unavailable, Retry::later, "the transfer took too long",
+        "check the network and the load of the server"},
     Row{Transport::not_http, ErrorKind::unsupported, Retry::never, "what answers is no HTTP server",
         "check the port, and whether it wants https:// or http://"},
     Row{Transport::too_large, ErrorKind::io, Retry::never,

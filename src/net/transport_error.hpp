@@ -16,6 +16,7 @@ enum class Transport : std::uint8_t {
   not_connected_in_time,
   lost,       // the connection ended or broke in the middle
   stalled,    // nothing moved any more
+  too_slow,   // it took longer than any transfer may
   not_http,   // what came is no HTTP
   too_large,  // what came is larger than the caller takes
   tls_failed,
