@@ -1,5 +1,6 @@
 #pragma once
 
+#include "policy/bandwidth.hpp"
 #include "policy/retention.hpp"
 
 #include <cstdint>
@@ -93,6 +94,7 @@ struct Store {
   HttpSettings http{};
   BucketSettings bucket{};
   LoginSettings login{};
+  policy::BandwidthLimits limits{};  // of this store
   Place place;
 };
 
@@ -105,6 +107,7 @@ struct Config {
   std::optional<std::string> key_file;
   std::vector<std::string> passphrase_command;  // arguments; no shell
   std::optional<unsigned> parity_percent;       // in packs
+  policy::BandwidthLimits limits{};             // of all stores together
   std::vector<Site> sites;                      // in the order of the file
   std::vector<Store> stores;
 

@@ -57,6 +57,7 @@ void read_root(Reading& reading, const YAML::Node& node, Config& config) {
   }
   read_passphrase(reading, root, config);
   config.parity_percent = read_parity(reading, root);
+  config.limits = read_limits(reading, root);
   if (const auto stores = root.take("stores"); stores.IsDefined()) {
     for_each_named(reading, stores, "stores",
                    [&](const std::string& name, const YAML::Node&, const YAML::Node& value) {

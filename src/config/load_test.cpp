@@ -177,7 +177,57 @@ TEST(Config, CollectsEveryMistakeWithItsPlaceAndAHint) {
                               "stores\n  hint: did you mean 'nas'?"));
   EXPECT_THAT(text, HasSubstr("h.yaml:9:3: 'bad name' cannot name a site"));
   EXPECT_THAT(text, HasSubstr("h.yaml:10:5: sites.bad name takes nothing"));
-  EXPECT_THAT(text, HasSubstr("h.yaml:12:33: stores.nas.limit must be bytes per second"));
+  EXPECT_THAT(
+      text,
+      HasSubstr("h.yaml:12:33: stores.nas.limit: 'fast' makes no sense here\n  hint: write a rate "
+                "such as 20 MiB/s"));
+}
+
+TEST(Config, LimitsOfBandwidthAreRead) {
+  const auto parsed = parse_config(
+      "limit:\n"
+      "  up: 10MiB\n"
+      "  down: none\n"
+      "  windows:\n"
+      "    - {from: \"08:00\", to: \"20:00\", days: mon-fri, up: 1MiB}\n"
+      "    - {from: 22:30, to: 06:00, days: [sat, sun-tue], up: none, down: 2 MiB/s}\n"
+      "stores:\n"
+      "  nas: {url: 'sftp://x', limit: 20 MiB/s}\n",
+      "/etc/h.yaml");
+  ASSERT_TRUE(parsed.mistakes.empty()) << describe(parsed.mistakes, "h.yaml");
+  const auto& limits = parsed.config.limits;
+  EXPECT_EQ(limits.rates, (policy::ByteRates{.up = 10U << 20, .down = 0}));
+  ASSERT_EQ(limits.windows.size(), 2U);
+  EXPECT_EQ(limits.windows[0], (policy::BandwidthWindow{480, 1200, 0x1f, {.up = 1U << 20}}));
+  EXPECT_EQ(limits.windows[1],
+            (policy::BandwidthWindow{1350, 360, 0x63, {.up = 0, .down = 2U << 20}}));
+  EXPECT_EQ(parsed.config.stores.at(0).limits,
+            (policy::BandwidthLimits{{.up = 20U << 20, .down = 20U << 20}, {}}));
+}
+
+TEST(Config, MistakesInLimitsAreNamedWithTheirPlaces) {
+  const auto text = mistakes_of(
+      "limit:\n"
+      "  up: 100\n"
+      "  upp: 1MiB\n"
+      "  windows:\n"
+      "    - {from: 8, to: \"20:00\", up: 1MiB}\n"
+      "    - {from: \"08:00\", to: \"08:00\", up: 1MiB}\n"
+      "    - {days: mo-fr, up: 1MiB}\n"
+      "    - {from: \"08:00\"}\n"
+      "    - {to: \"24:01\", down: fast}\n"
+      "stores:\n"
+      "  nas: {url: 'sftp://x', limit: [1MiB]}\n");
+  EXPECT_THAT(text, HasSubstr("h.yaml:2:7: limit.up: '100' makes no sense here"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:3:3: unknown key 'limit.upp'\n  hint: did you mean 'up'?"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:5:14: limit.windows.from is no time of day\n  hint: write "
+                              "hours and minutes"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:6:7: limit.windows begins when it ends"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:7:14: limit.windows.days are no days"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:8:7: limit.windows limits nothing"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:9:12: limit.windows.to is no time of day"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:9:27: limit.windows.down: 'fast' makes no sense here"));
+  EXPECT_THAT(text, HasSubstr("h.yaml:11:33: stores.nas.limit must be a map"));
 }
 
 TEST(Config, DoubledAndEmptyKeysAreMistakes) {

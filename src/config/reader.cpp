@@ -135,7 +135,7 @@ Section::Section(Reading& reading, const YAML::Node& node, std::string name)
 }
 
 YAML::Node Section::take(const std::string& key) {
-  known_.push_back(key);
+  if (std::ranges::find(known_, key) == known_.end()) known_.push_back(key);
   for (auto& field : fields_) {
     if (field.key != key) continue;
     field.taken = true;
@@ -181,6 +181,13 @@ std::optional<std::uint64_t> Section::byte_count(const std::string& key) {
   if (!node.IsDefined()) return {};
   return read_value<std::uint64_t>(reading_, node, name_of(key), base::parse_byte_count,
                                    "write a size such as 20 MiB or 4G");
+}
+
+std::optional<std::uint64_t> Section::byte_rate(const std::string& key) {
+  const auto node = take(key);
+  if (!node.IsDefined()) return {};
+  return read_value<std::uint64_t>(reading_, node, name_of(key), base::parse_byte_rate,
+                                   "write a rate such as 20 MiB/s, at least 16 KiB/s, or none");
 }
 
 std::optional<std::int64_t> Section::duration(const std::string& key) {

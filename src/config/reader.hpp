@@ -51,6 +51,8 @@ public:
   std::optional<std::string> path(const std::string& key);
   std::optional<bool> boolean(const std::string& key);
   std::optional<std::uint64_t> byte_count(const std::string& key);
+  /// Bytes a second; 0: without limit.
+  std::optional<std::uint64_t> byte_rate(const std::string& key);
   std::optional<std::int64_t> duration(const std::string& key);
   std::optional<std::uint32_t> count(const std::string& key);
   /// A list of texts; one text alone is a list of one.

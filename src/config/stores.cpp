@@ -1,5 +1,3 @@
-#include "base/error.hpp"
-#include "base/units.hpp"
 #include "sections.hpp"
 
 #include <fmt/format.h>
@@ -13,24 +11,6 @@
 namespace holdfast::config {
 
 namespace {
-
-/// "20 MiB/s".
-void check_rate(Reading& reading, Section& section, const std::string& key) {
-  const auto node = section.take(key);
-  if (!node.IsDefined()) return;
-  const auto text = text_of(reading, node, section.name_of(key));
-  if (!text) return;
-  try {
-    if (text->ends_with("/s")) {
-      base::parse_byte_count(text->substr(0, text->size() - 2));
-      return;
-    }
-  } catch (const base::Error& error) {
-    if (error.kind() != base::ErrorKind::invalid_input) throw;
-  }
-  reading.mistake(node, fmt::format("{} must be bytes per second", section.name_of(key)),
-                  "write a rate such as 20 MiB/s");
-}
 
 HttpSettings read_http(Section& section) {
   return {section.path("ca_file"), section.path("client_certificate"), section.path("client_key"),
@@ -134,7 +114,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
     reading.mistake(node, fmt::format("stores.{} has no url", name),
                     "write url: \"file:///media/usb/holdfast\" or another place");
   }
-  check_rate(reading, section, "limit");
+  store.limits = read_limits(reading, section);
   section.duration("lock");
   store.offline = section.boolean("offline").value_or(false);
   store.offsite = section.boolean("offsite");
