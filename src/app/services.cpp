@@ -34,10 +34,19 @@ struct Store {
   std::unique_ptr<storage::Backend> (*open)(const storage::Location&, const StoreContext&);
 };
 
+/// For stores that send at once what they are given; others know their limits themselves.
+std::unique_ptr<storage::Backend> limited(std::unique_ptr<storage::Backend> store,
+                                          const StoreContext& context) {
+  if (!context.limits.up && !context.limits.down) return store;
+  return storage::with_limits(std::move(store), context.limits, context.clock,
+                              sleeper(context.stopping));
+}
+
 std::unique_ptr<storage::Backend> open_file_store(const storage::Location& location,
                                                   const StoreContext& context) {
-  return storage::open_local(
-      location.path, context.creates ? storage::LocalOpen::create : storage::LocalOpen::existing);
+  return limited(storage::open_local(location.path, context.creates ? storage::LocalOpen::create
+                                                                    : storage::LocalOpen::existing),
+                 context);
 }
 
 std::unique_ptr<storage::Backend> open_sftp_store(const storage::Location& location,
@@ -47,7 +56,9 @@ std::unique_ptr<storage::Backend> open_sftp_store(const storage::Location& locat
   auto store =
       storage::open_sftp(location, options, context.random,
                          context.creates ? storage::SftpOpen::create : storage::SftpOpen::existing);
-  return storage::with_retries(std::move(store), {}, context.random, sleeper(context.stopping));
+  // Inside: what is sent again counts again.
+  return storage::with_retries(limited(std::move(store), context), {}, context.random,
+                               sleeper(context.stopping));
 }
 
 constexpr std::array stores = {
@@ -131,12 +142,14 @@ Item open_source(const PlannedSource& source, const SourcePlan& plan) {
 
 std::unique_ptr<storage::Backend> AppServices::open_store(const storage::Location& location,
                                                           StoreMode mode,
-                                                          const config::Store& settings) {
+                                                          const config::Store& settings,
+                                                          const base::RateLimits& limits) {
   std::string known;
   for (const auto& store : stores) {
     if (location.scheme == store.scheme) {
       const bool creates = mode == StoreMode::create;
-      return store.open(location, {environment_, settings, clock_, random_, stopping_, creates});
+      return store.open(location,
+                        {environment_, settings, limits, clock_, random_, stopping_, creates});
     }
     known += fmt::format("{}{}://", known.empty() ? "" : ", ", store.scheme);
   }

@@ -22,7 +22,8 @@ public:
   base::Clock& clock() override { return clock_; }
   base::Random& random() override { return random_; }
   std::unique_ptr<storage::Backend> open_store(const storage::Location& location, StoreMode mode,
-                                               const config::Store& settings) override;
+                                               const config::Store& settings,
+                                               const base::RateLimits& limits) override;
   std::vector<backup::BackupItem> open_sources(const cli::SourcePlan& plan) override;
   std::unique_ptr<sources::StreamSource> open_command(const std::vector<std::string>& arguments,
                                                       const std::string& name,

@@ -30,6 +30,7 @@ std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
   options.client_key = http.client_key.value_or("");
   options.pinned_key = http.pinned_key.value_or("");
   options.proxy = http.proxy;
+  options.limits = context.limits;
   return net::make_http_client(options, context.clock, context.stopping);
 }
 

@@ -4,6 +4,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "base/random.hpp"
+#include "base/rate_limit.hpp"
 #include "base/retry.hpp"
 #include "config/config.hpp"
 #include "net/http.hpp"
@@ -21,6 +22,7 @@ namespace holdfast::app {
 struct StoreContext {
   const StoreEnvironment& environment;
   const config::Store& settings;
+  const base::RateLimits& limits;
   const base::Clock& clock;
   base::Random& random;
   const std::stop_token& stopping;

@@ -80,6 +80,12 @@ void Arguments::size(std::string names, std::optional<std::uint64_t>& value, std
       std::move(set);
 }
 
+void Arguments::rate(std::string names, std::optional<std::uint64_t>& value, std::string help) {
+  auto set = parser(base::parse_byte_rate, value, long_name(names));
+  add(Declared::Kind::option, std::move(names), "RATE", std::move(help), Completes::nothing).set =
+      std::move(set);
+}
+
 void Arguments::duration(std::string names, std::optional<std::int64_t>& value, std::string help) {
   auto set = parser(base::parse_duration, value, long_name(names));
   add(Declared::Kind::option, std::move(names), "TIME", std::move(help), Completes::nothing).set =

@@ -40,6 +40,7 @@ public:
               std::string help, Completes completes = Completes::nothing);
   void count(std::string names, std::optional<std::uint32_t>& value, std::string help);
   void size(std::string names, std::optional<std::uint64_t>& value, std::string help);
+  void rate(std::string names, std::optional<std::uint64_t>& value, std::string help);
   void duration(std::string names, std::optional<std::int64_t>& value, std::string help);
   void positional(std::string name, std::string& value, std::string help, Completes completes);
   void optional_positional(std::string name, std::optional<std::string>& value, std::string help,

@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/fd.hpp"
 #include "base/random.hpp"
+#include "base/rate_limit.hpp"
 #include "cli/source_plan.hpp"
 #include "config/config.hpp"
 #include "sources/source.hpp"
@@ -25,11 +26,13 @@ public:
   virtual ~Services() = default;
   virtual base::Clock& clock() = 0;
   virtual base::Random& random() = 0;
-  /// `settings`: what the configuration says of it beside the location.
+  /// `settings`: what the configuration says of it beside the location. `limits` hold within each
+  /// stream of the store.
   /// Errors: unsupported for a scheme without a backend; not_found with `existing`.
   virtual std::unique_ptr<storage::Backend> open_store(const storage::Location& location,
                                                        StoreMode mode,
-                                                       const config::Store& settings) = 0;
+                                                       const config::Store& settings,
+                                                       const base::RateLimits& limits) = 0;
   /// The plan's sources in its order. One that does not open becomes an item that fails when it is
   /// read, so that the others are still taken.
   virtual std::vector<backup::BackupItem> open_sources(const SourcePlan& plan) = 0;

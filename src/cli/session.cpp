@@ -22,6 +22,7 @@
 #include <cerrno>
 #include <iterator>
 #include <sys/stat.h>
+#include <utility>
 
 namespace holdfast::cli {
 
@@ -77,6 +78,10 @@ base::Bytes read_own_file(const std::string& path) {
   return bytes;
 }
 
+config::Config load_own_config(const std::string& path) {
+  return config::require_config(base::as_text(read_own_file(path)), path);
+}
+
 constexpr std::size_t lost_shown = 5;
 
 }  // namespace
@@ -98,6 +103,9 @@ void declare_shared(Arguments& arguments, SharedOptions& options) {
                    Completes::files);
   arguments.option("--cache-dir", "DIR", options.cache_directory, "where this machine caches",
                    Completes::directories);
+  arguments.rate("--limit-upload", options.rates.up,
+                 "bytes a second to all stores together: 5MiB, or none");
+  arguments.rate("--limit-download", options.rates.down, "likewise from all stores");
   arguments.flag("--trust-head", options.trust_head,
                  "accept that records which this machine saw are lost, and record it");
   arguments.group("Output");
@@ -128,7 +136,7 @@ void Session::read_config() {
   }
   for (const auto& path : {directory + "/" + config_name, std::string(system_config)}) {
     if (::access(path.c_str(), F_OK) != 0) continue;
-    config_ = config::require_config(base::as_text(read_own_file(path)), path);
+    config_ = load_own_config(path);
     return;
   }
 }
@@ -233,19 +241,46 @@ bool Session::key_is_at_hand() {
 }
 
 config::Store Session::settings_of(const storage::Location& location) {
-  if (config() == nullptr) return {};
-  for (const auto& store : config()->stores) {
-    if (store.url == location.url() || store.url == location.path) return store;
+  const auto* const store = config() == nullptr ? nullptr : store_at(*config(), location);
+  return store == nullptr ? config::Store{} : *store;
+}
+
+const config::Config* Session::config_for(const storage::Location& location) {
+  try {
+    return config();
+  } catch (const Error& error) {
+    // These need nothing of it, and work also where it cannot be read.
+    if (location.scheme != "file" && location.scheme != "sftp") throw;
+    if (!std::exchange(told_unreadable_, true)) {
+      console_.warn(fmt::format("no limit of bandwidth holds: {}", error.what()));
+    }
+    return nullptr;
   }
-  return {};
+}
+
+base::RateLimits Session::limits_of(const storage::Location& location,
+                                    const config::Config* config) {
+  if (!limits_) {
+    if (config == nullptr && options_.rates == policy::ByteRates{}) return {};
+    const bool is_named = options_.config || environment_.config;
+    const auto read_again = [is_named, path = config == nullptr ? "" : config->path] {
+      return is_named ? config::load_config(path) : load_own_config(path);
+    };
+    limits_ = std::make_unique<LiveLimits>(
+        LiveLimits::Surroundings{services_.clock(), read_again,
+                                 [this](const std::string& text) { console_.note(text); },
+                                 [this](const std::string& text) { console_.warn(text); }},
+        options_.rates, config);
+  }
+  return limits_->of(location);
 }
 
 std::unique_ptr<storage::Backend> Session::open_store_at(const storage::Location& location,
                                                          Services::StoreMode mode) {
-  // Others have no settings, and work also where the configuration cannot be read.
-  const bool has_settings = location.scheme != "file" && location.scheme != "sftp";
-  return services_.open_store(location, mode,
-                              has_settings ? settings_of(location) : config::Store{});
+  const auto* const config = config_for(location);
+  const auto* const settings = config == nullptr ? nullptr : store_at(*config, location);
+  return services_.open_store(location, mode, settings == nullptr ? config::Store{} : *settings,
+                              limits_of(location, config));
 }
 
 storage::Backend& Session::create_store(const storage::Location& location) {

@@ -4,6 +4,7 @@
 #include "cli/services.hpp"
 #include "config/config.hpp"
 #include "console.hpp"
+#include "live_limits.hpp"
 #include "passphrase.hpp"
 #include "progress.hpp"
 #include "repository/repository.hpp"
@@ -26,6 +27,7 @@ struct SharedOptions {
   std::optional<std::string> key_file;
   std::optional<std::string> config;
   std::optional<std::string> cache_directory;
+  policy::ByteRates rates;
   std::optional<std::string> progress;
   bool json = false;
   bool quiet = false;
@@ -96,6 +98,10 @@ public:
 
 private:
   void read_config();
+  /// The configuration, if who opens the store at `location` can do with it. Null: without.
+  const config::Config* config_for(const storage::Location& location);
+  /// Of the store at `location`; none when nothing can limit it.
+  base::RateLimits limits_of(const storage::Location& location, const config::Config* config);
   PassphraseSources passphrase_sources();
   /// Where the key file is; nothing when a passphrase is to open the repository.
   std::optional<std::string> key_file();
@@ -109,7 +115,9 @@ private:
   const std::stop_token stopping_;
   std::unique_ptr<ProgressDisplay> progress_;
   bool config_read_ = false;
+  bool told_unreadable_ = false;
   std::optional<config::Config> config_;
+  std::unique_ptr<LiveLimits> limits_;                     // before the stores, which use it
   std::vector<std::unique_ptr<storage::Backend>> places_;  // that store_ borrows
   std::unique_ptr<storage::Backend> store_;
   bool allows_copies_ = false;
