@@ -8,6 +8,7 @@ import time
 
 import browse
 import data
+import limits
 import measure
 import prune
 import safety
@@ -23,7 +24,7 @@ SIZE_GOAL = 0.80
 MEMORY_GOAL = 1.0
 MEMORY_LIMIT = 160
 SECTIONS = ["tree", "large", "touched", "many", "index", "browse", "safety",
-            "prune"]
+            "prune", "limits"]
 
 
 def work_rounds(label, tool, path, runs, verbs, scratch):
@@ -206,6 +207,7 @@ def measured(name, options, work, scratch, everyone):
         "browse": lambda: browse.section(work, scratch),
         "safety": lambda: safety.section(work, scratch),
         "prune": lambda: prune.section(scratch, built("many_chunks")),
+        "limits": lambda: limits.section(scratch),
     }[name]()
     heading, rest = lines[0], lines[1:]
     return [heading, "", f"Measured {time.strftime('%Y-%m-%d %H:%M')} at {commit()}."] + rest
