@@ -58,6 +58,23 @@ TEST_F(InterruptedRunTest, AFailedRunLeavesNoSnapshotAndTheNextOneUsesWhatWasSto
   }
 }
 
+TEST_F(InterruptedRunTest, AFailureInTheMiddleOfALargeFileIsNoMoreThanThat) {
+  site_.write("large", TestSite::noise(100'000'000, 1));
+  auto store = storage::with_faults(
+      site_.backend(),
+      [](storage::Operation operation, const std::string& name,
+         std::uint64_t) -> std::optional<storage::Fault> {
+        const bool is_pack = name.starts_with("packs/");
+        return is_pack && operation != storage::Operation::commit
+                   ? std::optional(storage::Fault{})
+                   : std::nullopt;
+      });
+  site_.reopen(*store);
+  EXPECT_THROW(site_.back_up(), base::Error);
+  site_.reopen();
+  EXPECT_EQ(site_.back_up().snapshot.statistics.files, 1U);
+}
+
 TEST_F(InterruptedRunTest, AStoppedRunKeepsAllThatWasSealed) {
   make_site();
   class StopLater final : public base::ProgressObserver {

@@ -51,6 +51,13 @@ struct LargeFileReader::File {
 LargeFileReader::LargeFileReader(WorkerPool& pool, const pipeline::Gear& gear, unsigned stripes_max)
     : pool_(pool), gear_(gear), stripes_free_(stripes_max) {}
 
+LargeFileReader::~LargeFileReader() {
+  // The files that are left drop stripes, and those look for more to read.
+  std::deque<std::shared_ptr<File>> left;
+  const std::lock_guard lock(mutex_);
+  left.swap(waiting_);
+}
+
 void LargeFileReader::submit(std::shared_ptr<sources::SourceFile> file, DataExtents extents,
                              Done done) {
   HF_ASSERT(extents.length() > 0, "an empty file is not large");

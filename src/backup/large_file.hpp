@@ -41,6 +41,10 @@ public:
   using Done = std::function<void(Result)>;
 
   LargeFileReader(WorkerPool& pool, const pipeline::Gear& gear, unsigned stripes_max);
+  /// Files that were not finished are left. No job of theirs may run any more.
+  ~LargeFileReader();
+  LargeFileReader(const LargeFileReader&) = delete;
+  LargeFileReader& operator=(const LargeFileReader&) = delete;
 
   /// `done` is called once, by any thread.
   void submit(std::shared_ptr<sources::SourceFile> file, DataExtents extents, Done done);
