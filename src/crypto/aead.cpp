@@ -17,6 +17,8 @@ namespace holdfast::crypto {
 namespace {
 
 constexpr std::size_t nonce_size = 12;
+constexpr std::size_t block_size = 16;
+constexpr std::uint64_t first_text_counter = 2;
 // OpenSSL counts in int.
 constexpr std::size_t text_size_max = std::numeric_limits<int>::max() - aead_tag_size;
 
@@ -32,6 +34,12 @@ Nonce nonce_of(std::uint64_t position) {
 const EVP_CIPHER* aes_256_gcm() {
   static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
   if (cipher == nullptr) throw openssl_error("fetching AES-256-GCM");
+  return cipher;
+}
+
+const EVP_CIPHER* aes_256_ctr() {
+  static const EVP_CIPHER* const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-CTR", nullptr);
+  if (cipher == nullptr) throw openssl_error("fetching AES-256-CTR");
   return cipher;
 }
 
@@ -59,6 +67,32 @@ struct Aead::Context {
     HF_ASSERT(key.size() == aead_key_size, "an AES-256 key has 32 bytes");
     if (cipher == nullptr) throw openssl_error("making a cipher context");
     check(EVP_CipherInit_ex2(cipher.get(), aes_256_gcm(), in(key), nullptr, 1, nullptr));
+    std::ranges::copy(key, key_bytes.begin());
+  }
+  ~Context() { base::wipe(key_bytes); }
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  /// GCM encrypts by counting: block n of a text is the one with the counter n + 2 (NIST SP
+  /// 800-38D, 7.1, for a nonce of 96 bits).
+  void decrypt_part(std::uint64_t position, std::uint64_t offset, base::ByteView part,
+                    base::MutableBytes text) {
+    if (!counting) {
+      counting.reset(EVP_CIPHER_CTX_new());
+      if (counting == nullptr) throw openssl_error("making a cipher context");
+      check(EVP_CipherInit_ex2(counting.get(), aes_256_ctr(), in(key_bytes), nullptr, 0, nullptr));
+    }
+    std::array<std::byte, block_size> counter{};
+    std::ranges::copy(nonce_of(position), counter.begin());
+    const auto block = static_cast<std::uint32_t>(offset / block_size + first_text_counter);
+    base::store_le(counter.data() + nonce_size, __builtin_bswap32(block));
+    check(EVP_CipherInit_ex2(counting.get(), nullptr, nullptr, in(counter), 0, nullptr));
+    int size = 0;
+    std::array<std::byte, block_size> skipped{};
+    check(EVP_CipherUpdate(counting.get(), out(skipped), &size, in(skipped),
+                           static_cast<int>(offset % block_size)));
+    check(EVP_CipherUpdate(counting.get(), out(text), &size, in(part),
+                           static_cast<int>(part.size())));
   }
 
   void start(Direction direction, std::uint64_t position, base::ByteView associated) {
@@ -94,6 +128,8 @@ struct Aead::Context {
   }
 
   CipherContext cipher;
+  std::array<std::byte, aead_key_size> key_bytes{};
+  CipherContext counting;  // made when a part is asked for
 };
 
 Aead::Aead(base::ByteView key) : context_(std::make_unique<Context>(key)) {}
@@ -126,6 +162,14 @@ void Aead::open(std::uint64_t position, base::ByteView associated, base::ByteVie
   discard_openssl_errors();
   base::wipe(text);  // nobody uses what was not authenticated
   throw base::Error(base::ErrorKind::corrupt, "a sealed text is not what was written");
+}
+
+void Aead::decrypt_part(std::uint64_t position, std::uint64_t offset, base::ByteView part,
+                        base::MutableBytes text) {
+  HF_ASSERT(offset <= text_size_max && part.size() <= text_size_max - offset,
+            "a part lies within a text");
+  HF_ASSERT(text.size() == part.size(), "a part has as many bytes in clear");
+  context_->decrypt_part(position, offset, part, text);
 }
 
 namespace {

@@ -33,6 +33,10 @@ public:
   /// Writes box.size() - aead_tag_size bytes to `text`.
   void open(std::uint64_t position, base::ByteView associated, base::ByteView box,
             base::MutableBytes text);
+  /// Decrypts `part`, which stands `offset` bytes into the box at `position`, to as many bytes of
+  /// `text`. Nothing is authenticated: only for a caller that knows a digest of what it gets.
+  void decrypt_part(std::uint64_t position, std::uint64_t offset, base::ByteView part,
+                    base::MutableBytes text);
 
 private:
   struct Context;

@@ -73,6 +73,21 @@ RC_GTEST_PROP(Aead, OpensWhatItSealed,
   RC_ASSERT(base::as_text(opened(aead, position, as_bytes(associated), box)) == text);
 }
 
+RC_GTEST_PROP(Aead, DecryptsAnyPartOfWhatItSealed, (std::uint64_t position)) {
+  Aead aead(key_of(2));
+  const auto size = *rc::gen::inRange<std::size_t>(0, 5000);
+  base::SeededRandom random(size);
+  Bytes text(size);
+  random.fill(text);
+  const auto box = sealed(aead, position, as_bytes("bound"), text);
+  const auto from = *rc::gen::inRange<std::size_t>(0, size + 1);
+  const auto length = *rc::gen::inRange<std::size_t>(0, size - from + 1);
+  Bytes part(length);
+  aead.decrypt_part(position, from, ByteView(box).subspan(from, length), part);
+  RC_ASSERT(part == base::copy_of(ByteView(text).subspan(from, length)));
+  RC_ASSERT(opened(aead, position, as_bytes("bound"), box) == text);
+}
+
 TEST(Aead, RefusesEveryChangedBit) {
   Aead aead(key_of(1));
   auto box = sealed(aead, 7, as_bytes("header"), as_bytes("some text of two blocks"));

@@ -162,4 +162,18 @@ ByteView SegmentCodec::State::open_box(crypto::Aead& key, const SegmentContext& 
   return decoded.view();
 }
 
+bool is_stored_plain(std::uint32_t stored_size, std::uint32_t encoded_size) {
+  return stored_size == std::uint64_t{encoded_size} + frame_overhead;  // compressed is smaller
+}
+
+std::uint64_t plain_chunk_offset(std::size_t chunk_count, const ChunkInSegment& chunk) {
+  return frame_header_size + sizeof(std::uint32_t) * (1 + std::uint64_t{chunk_count}) +
+         chunk.offset;
+}
+
+void open_plain_chunk(crypto::Aead& key, std::uint32_t position, std::uint64_t offset_in_frame,
+                      ByteView sealed, base::MutableBytes chunk_bytes) {
+  key.decrypt_part(position, offset_in_frame - frame_header_size, sealed, chunk_bytes);
+}
+
 }  // namespace holdfast::pipeline

@@ -105,6 +105,16 @@ private:
   std::unique_ptr<State> state_;
 };
 
+/// Whether a framed segment holds its chunks as they are, so that one can be read without the rest.
+bool is_stored_plain(std::uint32_t stored_size, std::uint32_t encoded_size);
+/// Where the bytes of a chunk stand in a segment that is stored plain and has `chunk_count` chunks:
+/// bytes from the start of the frame.
+std::uint64_t plain_chunk_offset(std::size_t chunk_count, const ChunkInSegment& chunk);
+/// The chunk whose sealed bytes are `sealed`; as many bytes. They are not authenticated: the caller
+/// compares them with the chunk's id.
+void open_plain_chunk(crypto::Aead& key, std::uint32_t position, std::uint64_t offset_in_frame,
+                      base::ByteView sealed, base::MutableBytes chunk_bytes);
+
 /// The chunk lengths and bytes of an encoded segment. Errors: corrupt when the counts do not add
 /// up.
 struct DecodedSegment {

@@ -118,6 +118,29 @@ TEST(Segment, random_bytes_are_stored_as_they_are) {
   EXPECT_EQ(sealed(codec, encoded, test_context()).size(), 24 + encoded.size() + 16);
 }
 
+TEST(Segment, a_chunk_is_read_alone_where_nothing_is_compressed) {
+  SegmentBuilder builder;
+  std::vector<Bytes> contents;
+  for (const std::size_t size : {10'000U, 1U, 77'777U}) {
+    contents.push_back(random_bytes(size, size));
+    builder.add(base::ChunkId{}, contents.back());
+  }
+  const auto encoded = builder.encode();
+  SegmentCodec codec;
+  const auto framed = sealed(codec, encoded, test_context());
+  const auto encoded_size = static_cast<std::uint32_t>(encoded.size());
+  ASSERT_TRUE(is_stored_plain(static_cast<std::uint32_t>(framed.size()), encoded_size));
+  auto key = test_key();
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    const auto& chunk = builder.chunks()[i];
+    const auto at = plain_chunk_offset(contents.size(), chunk);
+    Bytes bytes(chunk.length);
+    open_plain_chunk(key, test_context().position, at, ByteView(framed).subspan(at, chunk.length),
+                     bytes);
+    EXPECT_EQ(bytes, contents[i]);
+  }
+}
+
 TEST(Segment, text_shrinks) {
   SegmentCodec codec;
   const auto encoded = text_bytes(3, 1'000'000);

@@ -11,7 +11,6 @@
 #include <gtest/gtest.h>
 
 #include <functional>
-#include <initializer_list>
 #include <map>
 #include <memory>
 #include <string>
@@ -61,16 +60,18 @@ inline void store_files(RunningBackup& run, TestFiles content) {
   auto& session = *run.session;
   const auto& keys = run.repository->keys();
   pipeline::SegmentCodec codec(1);
+  pipeline::SegmentBuilder segment(64 * 1024);
+  constexpr auto data = pipeline::PackKind::data;
   std::vector<Node> nodes;
   for (const auto& [name, bytes] : content) {
     const auto id = keys.chunk_id(bytes);
     if (session.claim(id)) {
-      pipeline::SegmentBuilder segment(64 * 1024);
+      if (segment.should_seal_before(bytes.size())) session.store(data, segment, codec);
       segment.add(id, bytes);
-      session.store(pipeline::PackKind::data, segment, codec);
     }
     nodes.push_back(file_node_of(name, bytes.size(), id));
   }
+  if (!segment.empty()) session.store(data, segment, codec);
   MetadataWriter trees(session, keys, 1);
   const auto below = write_tree(nodes, trees);
   const std::vector<Node> above = {directory_node_of("d", below)};

@@ -67,6 +67,13 @@ private:
   base::Progress done_;
 };
 
+/// A segment that has chunks which are needed.
+struct NeededSegment {
+  SegmentLocation location;
+  std::vector<const pipeline::ChunkInSegment*> chunks;  // which are needed, of the directory
+  std::size_t chunk_count = 0;                          // of all
+};
+
 /// Copies what is needed of one pack after the other, for one thread.
 class PackMover {
 public:
@@ -82,9 +89,14 @@ public:
 
 private:
   void copy_needed(const PrunePack& pack);
+  void copy_whole(const std::vector<NeededSegment>& segments);
+  /// Reads nothing but the chunks: half of the bytes where half is needed. Returns those that were
+  /// damaged, each with its segment, which may be whole elsewhere.
+  std::vector<NeededSegment> copy_parts(const std::vector<NeededSegment>& segments);
   bool is_needed(const pipeline::ChunkInSegment& chunk, const PrunePack& pack) const {
     return all_.use_.is_needed_from(chunk.id, pack.id);
   }
+  /// `content` is what `id` says.
   void take(const base::ChunkId& id, base::ByteView content);
 
   Repacker& all_;
@@ -115,28 +127,65 @@ void PackMover::copy_needed(const PrunePack& pack) {
   const auto trailer = read_pack_trailer(backend, pack.id, pack.size);
   const auto directory = read_pack_directory(backend, all_.keys_, header, trailer, pack.size);
   const auto number = all_.numbers_.at(pack.id);
-  std::vector<const pipeline::SegmentInPack*> needed;
-  std::vector<SegmentLocation> locations;
+  std::vector<NeededSegment> whole;
+  std::vector<NeededSegment> in_part;
   for (const auto& segment : directory.segments) {
-    const auto is_live = [&](const auto& chunk) { return is_needed(chunk, pack); };
-    if (std::ranges::none_of(segment.chunks, is_live)) continue;
-    needed.push_back(&segment);
-    locations.push_back(
-        {number, segment.position, segment.offset, segment.stored_size, segment.encoded_size});
+    NeededSegment needed{
+        {number, segment.position, segment.offset, segment.stored_size, segment.encoded_size},
+        {},
+        segment.chunks.size()};
+    for (const auto& chunk : segment.chunks) {
+      if (is_needed(chunk, pack)) needed.chunks.push_back(&chunk);
+    }
+    if (needed.chunks.empty()) continue;
+    const bool apart = needed.chunks.size() < segment.chunks.size() &&
+                       pipeline::is_stored_plain(segment.stored_size, segment.encoded_size);
+    (apart ? in_part : whole).push_back(std::move(needed));
   }
+  copy_whole(copy_parts(in_part));
+  copy_whole(whole);
+}
+
+void PackMover::copy_whole(const std::vector<NeededSegment>& segments) {
+  std::vector<SegmentLocation> locations;
+  locations.reserve(segments.size());
+  for (const auto& segment : segments)
+    locations.push_back(segment.location);
   reader_.read_many(locations, [&](std::size_t which, base::ByteView bytes) {
-    for (const auto& chunk : needed[which]->chunks) {
-      if (!is_needed(chunk, pack)) continue;
-      if (chunk.offset > bytes.size() || chunk.length > bytes.size() - chunk.offset) {
+    for (const auto* chunk : segments[which].chunks) {
+      if (chunk->offset > bytes.size() || chunk->length > bytes.size() - chunk->offset) {
         throw Error(ErrorKind::corrupt, "a chunk lies outside its segment");
       }
-      take(chunk.id, bytes.subspan(chunk.offset, chunk.length));
+      const auto content = bytes.subspan(chunk->offset, chunk->length);
+      verify_chunk(all_.repository_.keys(), chunk->id, content);
+      take(chunk->id, content);
     }
   });
 }
 
+std::vector<NeededSegment> PackMover::copy_parts(const std::vector<NeededSegment>& segments) {
+  std::vector<PlainChunk> parts;
+  std::vector<const pipeline::ChunkInSegment*> chunks;
+  for (const auto& segment : segments) {
+    for (const auto* chunk : segment.chunks) {
+      parts.push_back({segment.location, pipeline::plain_chunk_offset(segment.chunk_count, *chunk),
+                       chunk->length});
+      chunks.push_back(chunk);
+    }
+  }
+  std::vector<NeededSegment> damaged;
+  reader_.read_plain(parts, [&](std::size_t which, base::ByteView content) {
+    const auto& id = chunks[which]->id;
+    if (all_.repository_.keys().chunk_id(content) == id) {
+      take(id, content);
+    } else {
+      damaged.push_back({parts[which].segment, {chunks[which]}, 0});
+    }
+  });
+  return damaged;
+}
+
 void PackMover::take(const base::ChunkId& id, base::ByteView content) {
-  verify_chunk(all_.repository_.keys(), id, content);
   if (segment_.should_seal_before(content.size())) flush();
   segment_.add(id, content);
 }

@@ -25,6 +25,29 @@ std::string describe(const PackInfo& pack, const SegmentLocation& location) {
   return fmt::format("reading segment {} of {}", location.position, pack_object_name(pack.id));
 }
 
+/// Bytes of a pack that are wanted: of one segment, all or some.
+struct Stretch {
+  SegmentLocation segment;
+  std::uint64_t offset = 0;  // from the start of the pack
+  std::uint64_t size = 0;
+};
+
+/// How many of `stretches` are read together, from the first on.
+std::size_t run_length(std::span<const Stretch> stretches) {
+  const auto& first = stretches.front();
+  auto end = first.offset + first.size;
+  std::size_t count = 1;
+  for (; count < stretches.size(); ++count) {
+    const auto& next = stretches[count];
+    if (next.segment.pack != first.segment.pack) break;
+    if (next.offset < first.offset || next.offset > end + gap_max) break;
+    const auto next_end = std::max(end, next.offset + next.size);
+    if (next_end - first.offset > run_max) break;
+    end = next_end;
+  }
+  return count;
+}
+
 }  // namespace
 
 struct SegmentReader::State {
@@ -36,14 +59,16 @@ struct SegmentReader::State {
   ByteView open(const PackInfo& pack, const SegmentLocation& location, ByteView framed);
   /// As open; what is damaged is read from wherever else the store has it.
   ByteView open_somewhere(const PackInfo& pack, const SegmentLocation& location, ByteView framed);
-  /// How many of `locations` are read together, from the first on.
-  static std::size_t run_length(std::span<const SegmentLocation> locations);
+  /// Calls `visit` with the bytes of each stretch; those that lie close are read together.
+  void fetch_all(std::span<const Stretch> stretches,
+                 const std::function<void(std::size_t which, ByteView bytes)>& visit);
 
   Repository& repository;
   PackCiphers ciphers;
   pipeline::SegmentCodec codec;
   base::Buffer stored;
   base::Buffer elsewhere;  // one segment; the others of a run stay in `stored`
+  base::Buffer plain;      // one chunk
 };
 
 ByteView SegmentReader::State::fetch(const PackInfo& pack, std::uint64_t offset, std::uint64_t size,
@@ -90,18 +115,27 @@ ByteView SegmentReader::State::open(const PackInfo& pack, const SegmentLocation&
       });
 }
 
-std::size_t SegmentReader::State::run_length(std::span<const SegmentLocation> locations) {
-  const auto& first = locations.front();
-  auto end = first.offset + first.stored_size;
-  std::size_t count = 1;
-  for (; count < locations.size(); ++count) {
-    const auto& next = locations[count];
-    if (next.pack != first.pack || next.offset < first.offset || next.offset > end + gap_max) break;
-    const auto next_end = std::max(end, next.offset + next.stored_size);
-    if (next_end - first.offset > run_max) break;
-    end = next_end;
+void SegmentReader::State::fetch_all(
+    std::span<const Stretch> stretches,
+    const std::function<void(std::size_t which, ByteView bytes)>& visit) {
+  for (std::size_t begin = 0; begin < stretches.size();) {
+    const auto run = stretches.subspan(begin, run_length(stretches.subspan(begin)));
+    const auto pack = repository.index().pack(run.front().segment.pack);
+    const auto offset = run.front().offset;
+    std::uint64_t end = offset;
+    for (const auto& stretch : run) {
+      if (stretch.size > stored_segment_max) {
+        throw Error(ErrorKind::corrupt, describe(pack, stretch.segment) + ": it is too large");
+      }
+      end = std::max(end, stretch.offset + stretch.size);
+    }
+    const auto bytes =
+        base::with_context([&] { return describe(pack, run.front().segment); },
+                           [&] { return fetch(pack, offset, end - offset, stored); });
+    for (std::size_t i = 0; i < run.size(); ++i)
+      visit(begin + i, bytes.subspan(run[i].offset - offset, run[i].size));
+    begin += run.size();
   }
-  return count;
 }
 
 SegmentReader::SegmentReader(Repository& repository)
@@ -118,26 +152,36 @@ ByteView SegmentReader::read(const SegmentLocation& location) {
 void SegmentReader::read_many(
     std::span<const SegmentLocation> locations,
     const std::function<void(std::size_t which, ByteView chunk_bytes)>& visit) {
-  for (std::size_t begin = 0; begin < locations.size();) {
-    const auto run = locations.subspan(begin, State::run_length(locations.subspan(begin)));
-    const auto pack = state_->repository.index().pack(run.front().pack);
-    const auto offset = run.front().offset;
-    std::uint64_t end = offset;
-    for (const auto& location : run) {
-      if (location.stored_size > stored_segment_max) {
-        throw Error(ErrorKind::corrupt, describe(pack, location) + ": it is too large");
-      }
-      end = std::max(end, location.offset + location.stored_size);
-    }
-    const auto bytes = base::with_context(
-        [&] { return describe(pack, run.front()); },
-        [&] { return state_->fetch(pack, offset, end - offset, state_->stored); });
-    for (std::size_t i = 0; i < run.size(); ++i) {
-      const auto framed = bytes.subspan(run[i].offset - offset, run[i].stored_size);
-      visit(begin + i, state_->open_somewhere(pack, run[i], framed));
-    }
-    begin += run.size();
+  std::vector<Stretch> stretches;
+  stretches.reserve(locations.size());
+  for (const auto& location : locations)
+    stretches.push_back({location, location.offset, location.stored_size});
+  state_->fetch_all(stretches, [&](std::size_t which, ByteView framed) {
+    const auto& location = locations[which];
+    const auto pack = state_->repository.index().pack(location.pack);
+    visit(which, state_->open_somewhere(pack, location, framed));
+  });
+}
+
+void SegmentReader::read_plain(
+    std::span<const PlainChunk> chunks,
+    const std::function<void(std::size_t which, ByteView bytes)>& visit) {
+  std::vector<Stretch> stretches;
+  stretches.reserve(chunks.size());
+  for (const auto& chunk : chunks) {
+    stretches.push_back(
+        {chunk.segment, chunk.segment.offset + chunk.offset_in_frame, chunk.length});
   }
+  state_->fetch_all(stretches, [&](std::size_t which, ByteView sealed) {
+    const auto& chunk = chunks[which];
+    auto& plain = state_->plain;
+    plain.reserve_discarding(sealed.size());
+    plain.set_size(sealed.size());
+    const auto header = state_->repository.index().pack_header(chunk.segment.pack);
+    pipeline::open_plain_chunk(state_->ciphers.get(*header), chunk.segment.position,
+                               chunk.offset_in_frame, sealed, plain.all().first(plain.size()));
+    visit(which, plain.view());
+  });
 }
 
 void verify_chunk(const KeyBundle& keys, const base::ChunkId& id, ByteView bytes) {

@@ -11,6 +11,13 @@
 
 namespace holdfast::repository {
 
+/// A chunk of a segment that is stored plain (pipeline::is_stored_plain).
+struct PlainChunk {
+  SegmentLocation segment;
+  std::uint64_t offset_in_frame = 0;  // pipeline::plain_chunk_offset
+  std::uint32_t length = 0;
+};
+
 /// Reads and opens segments: one per thread. Pack keys are opened once a pack and shared between
 /// readers.
 class SegmentReader {
@@ -25,6 +32,10 @@ public:
   /// gets each in turn.
   void read_many(std::span<const SegmentLocation> locations,
                  const std::function<void(std::size_t which, base::ByteView chunk_bytes)>& visit);
+  /// As read_many, without what lies between the chunks, and without authenticating anything: the
+  /// caller compares with the chunks' ids, and reads the whole segment where one differs.
+  void read_plain(std::span<const PlainChunk> chunks,
+                  const std::function<void(std::size_t which, base::ByteView bytes)>& visit);
 
 private:
   struct State;
