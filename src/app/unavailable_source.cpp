@@ -9,7 +9,8 @@ namespace {
 class UnavailableSource final : public sources::TreeSource {
 public:
   UnavailableSource(std::string path, base::Error error)
-      : path_(std::move(path)), error_(std::move(error)) {}
+      : path_(std::move(path)),
+        error_(std::move(error)) {}  // NOLINT(bugprone-throw-keyword-missing): thrown when read
 
   const std::string& path() const override { return path_; }
   sources::ListedEntry root(const sources::ProblemSink&) override { throw base::Error(error_); }

@@ -10,7 +10,7 @@ namespace holdfast::backup {
 namespace {
 
 /// Replaces what stat tells by what it tells now.
-void refresh(sources::ListedEntry& listed, sources::ListedEntry current) {
+void refresh(sources::ListedEntry& listed, const sources::ListedEntry& current) {
   auto& entry = listed.entry;
   entry.mode = current.entry.mode;
   entry.user_id = current.entry.user_id;

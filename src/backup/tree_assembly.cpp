@@ -189,6 +189,7 @@ void TreeAssembly::finish(DirectoryFrame& frame) {
     unchanged = unchanged && slot.state == SlotState::kept;
   if (unchanged) {
     std::vector<std::uint64_t> children;
+    children.reserve(frame.slots.size());
     for (const auto& slot : frame.slots)
       children.push_back(slot.child);
     const auto record = run_.cache.keep_directory(*frame.cached, children);

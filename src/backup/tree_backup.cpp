@@ -137,16 +137,16 @@ private:
     while (!scans_.empty() || batches_in_flight_ > 0 || !batch_->entries.empty()) {
       while (auto done = completions_->try_pop())
         complete(*done);
-      if (batches_in_flight_ >= batches_in_flight_max || large_in_flight_ >= large_in_flight_max) {
-        wait_for_one();
-      } else if (!scans_.empty()) {
+      const bool is_full =
+          batches_in_flight_ >= batches_in_flight_max || large_in_flight_ >= large_in_flight_max;
+      if (!is_full && !scans_.empty()) {
         scan_ahead();
         auto scan = std::move(scans_.back());
         scans_.pop_back();
         enter(*scan);
-      } else if (!batch_->entries.empty()) {
+      } else if (!is_full && !batch_->entries.empty()) {
         submit_batch();
-      } else if (batches_in_flight_ > 0) {
+      } else if (is_full || batches_in_flight_ > 0) {
         wait_for_one();
       }
     }

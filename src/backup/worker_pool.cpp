@@ -69,7 +69,7 @@ void WorkerPool::abandon() {
   group_.request_stop();
   try {
     group_.join();
-  } catch (const std::exception&) {
+  } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
     // The owner gives up because of this failure or of one of its own: it has it already.
   }
   std::array<std::deque<Job>, 4> dropped;  // destroyed after the lock: jobs may submit when they go

@@ -53,7 +53,7 @@ std::optional<std::uint64_t> value_of_byte_unit(std::string_view unit) {
   const auto power = std::string_view("kmgtpe").find(lower.front());
   const auto rest = std::string_view(lower).substr(1);
   if (power == std::string_view::npos) return {};
-  if (rest != "" && rest != "b" && rest != "i" && rest != "ib") return {};
+  if (!rest.empty() && rest != "b" && rest != "i" && rest != "ib") return {};
   const std::uint64_t factor = rest == "b" ? 1000 : 1024;
   std::uint64_t value = factor;
   for (std::size_t i = 0; i < power; ++i)

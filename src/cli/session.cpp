@@ -49,6 +49,7 @@ ProgressStyle style_of(const SharedOptions& options) {
 
 std::vector<std::string> names_of(const std::vector<config::Site>& sites) {
   std::vector<std::string> names;
+  names.reserve(sites.size());
   for (const auto& site : sites)
     names.push_back(site.name);
   return names;
@@ -312,6 +313,7 @@ std::unique_ptr<storage::Backend> Session::open_any_place() {
     reads_copy_ = true;
   }
   std::vector<storage::Fallback> fallbacks;
+  fallbacks.reserve(targets.size());
   for (auto& target : targets) {
     fallbacks.push_back(
         {target.name, [this, target] { return open_copy_store(*this, target, false); }});

@@ -125,7 +125,7 @@ void for_each_named(Reading& reading, const YAML::Node& node, const std::string&
   }
 }
 
-Section::Section(Reading& reading, const YAML::Node& node, std::string name)
+Section::Section(Reading& reading, const YAML::Node& node, const std::string& name)
     : reading_(reading), name_(name.empty() ? name : name + ".") {
   if (node.IsNull()) return;  // "sites:" with nothing below is an empty section
   for_each_named(reading, node, name.empty() ? "the file" : name,
@@ -235,7 +235,7 @@ std::optional<std::string> Section::choice(const std::string& key,
                                            const std::vector<std::string>& allowed) {
   const auto node = take(key);
   if (!node.IsDefined()) return {};
-  const auto found = text_of(reading_, node, name_of(key));
+  auto found = text_of(reading_, node, name_of(key));
   if (!found || std::ranges::find(allowed, *found) != allowed.end()) return found;
   reading_.mistake(node, fmt::format("{}: {} is not known", name_of(key), quoted(*found)),
                    fmt::format("write one of: {}", fmt::join(allowed, ", ")));

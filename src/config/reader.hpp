@@ -38,7 +38,7 @@ class Section {
 public:
   /// `name` is for messages: "sites.blog". A node that is no map is a mistake, and the section is
   /// empty.
-  Section(Reading& reading, const YAML::Node& node, std::string name);
+  Section(Reading& reading, const YAML::Node& node, const std::string& name);
 
   /// The value of `key`, or an undefined node.
   YAML::Node take(const std::string& key);

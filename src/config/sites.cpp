@@ -107,6 +107,7 @@ void read_copies(Reading& reading, Section& parent, Site& site, const std::vecto
   const auto node = parent.take("copies");
   if (!node.IsDefined()) return;
   std::vector<std::string> known;
+  known.reserve(stores.size());
   for (const auto& store : stores)
     known.push_back(store.name);
   const auto name = parent.name_of("copies");

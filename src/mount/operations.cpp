@@ -75,6 +75,7 @@ std::uint64_t give_away(std::unique_ptr<Handle> handle) {
 }
 template <class Handle>
 Handle& handle_of(const fuse_file_info* info) {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): that is what give_away made of it
   return *reinterpret_cast<Handle*>(static_cast<std::uintptr_t>(info->fh));
 }
 template <class Handle>

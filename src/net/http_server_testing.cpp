@@ -1,32 +1,18 @@
 #include "http_server_testing.hpp"
 
-#include <fcntl.h>
+#include "base/child_process.hpp"
+
 #include <fmt/format.h>
-#include <spawn.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <stdexcept>
 #include <string_view>
 #include <sys/wait.h>
-#include <vector>
-
-extern char** environ;
 
 namespace holdfast::net {
 
 namespace {
-
-struct Pipe {
-  base::Fd read_end;
-  base::Fd write_end;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
-  return {base::Fd(ends[0]), base::Fd(ends[1])};
-}
 
 std::string read_line(int fd) {
   std::string line;
@@ -38,22 +24,11 @@ std::string read_line(int fd) {
 }  // namespace
 
 HttpServer::HttpServer() {
-  auto input = make_pipe();
-  auto output = make_pipe();
-  std::vector<std::string> words = {"python3", "-B", HOLDFAST_TEST_SUPPORT "/http_server.py",
-                                    directory_.path()};
-  std::vector<char*> arguments;
-  for (auto& word : words)
-    arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, input.read_end.get(), 0);
-  ::posix_spawn_file_actions_adddup2(&actions, output.write_end.get(), 1);
-  const int code =
-      ::posix_spawnp(&process_, arguments[0], &actions, nullptr, arguments.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  if (code != 0) throw std::runtime_error("python3 does not start");
+  auto input = base::make_pipe();
+  auto output = base::make_pipe();
+  process_ = base::start_process(
+      {"python3", "-B", HOLDFAST_TEST_SUPPORT "/http_server.py", directory_.path()},
+      input.read_end.get(), output.write_end.get(), STDERR_FILENO);
   output.write_end.reset();
   input_ = std::move(input.write_end);
   ports_ = read_line(output.read_end.get());

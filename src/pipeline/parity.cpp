@@ -283,6 +283,8 @@ private:
   std::vector<Bytes> sums_of(const std::vector<Row>& rows, const std::vector<std::size_t>& lost) {
     std::vector<Bytes> sums;
     std::vector<Field*> to;
+    sums.reserve(rows.size());
+    to.reserve(rows.size());
     for (const auto& row : rows)
       sums.push_back(base::copy_of(parity_.subspan(row.place * size_, size_)));
     for (auto& sum : sums)

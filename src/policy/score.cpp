@@ -50,15 +50,15 @@ Rule rule_of_media(std::span<const Place> places) {
 
 std::string error_of(const Place& place, base::WallTime now) {
   if (place.production || !place.has_newest) return {};
-  const auto where = place.name == "repository" ? std::string("holdfast check")
-                                                : "holdfast check --repo " + place.name;
-  if (place.damaged) return fmt::format("{} is damaged: holdfast repair", place.name);
+  const auto there = place.url.empty() ? std::string() : " --repo " + place.url;
+  if (place.damaged) return fmt::format("{} is damaged: holdfast repair{}", place.name, there);
   if (!place.verified)
-    return fmt::format("{} was never read whole: {} --read-data", place.name, where);
+    return fmt::format("{} was never read whole: holdfast check{} --read-data", place.name, there);
   const auto age = now.seconds - place.verified->seconds;
   if (age <= place.verify_seconds) return {};
-  return fmt::format("{} was last read whole {} days ago: {} --read-data-older-than {}d",
-                     place.name, age / 86'400, where, place.verify_seconds / 86'400);
+  return fmt::format(
+      "{} was last read whole {} days ago: holdfast check{} --read-data-older-than {}d", place.name,
+      age / 86'400, there, place.verify_seconds / 86'400);
 }
 
 Rule rule_of_errors(std::span<const Place> places, base::WallTime now) {

@@ -13,6 +13,7 @@ namespace holdfast::policy {
 /// One place where the data of a site is: the site itself, its repository, a copy of that.
 struct Place {
   std::string name;    // "production", "repository", or of the store
+  std::string url;     // of a store; empty for the two others
   std::string medium;  // "disk", "removable disk", "server", "object store", ...
   bool production = false;
   bool offsite = false;

@@ -68,11 +68,13 @@ TEST(Score, ErrorsAreDamageAndWhatWasLongNotRead) {
   auto places = perfect();
   places[1].damaged = true;
   places[2].verified = base::WallTime{now.seconds - 31 * day, 0};
+  places[2].url = "oss://bucket/site";
   places[3].verified.reset();
   const auto errors = rule(score_of(places, now), "errors");
   EXPECT_EQ(errors.have, 3U);
   EXPECT_THAT(errors.advice, HasSubstr("repository is damaged: holdfast repair"));
-  EXPECT_THAT(errors.advice, HasSubstr("oss was last read whole 31 days ago"));
+  EXPECT_THAT(errors.advice, HasSubstr("oss was last read whole 31 days ago: holdfast check --repo "
+                                       "oss://bucket/site --read-data-older-than 30d"));
   EXPECT_THAT(errors.advice, HasSubstr("usb was never read whole"));
   places[2].verify_seconds = 40 * day;
   EXPECT_EQ(rule(score_of(places, now), "errors").have, 2U);

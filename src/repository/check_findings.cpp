@@ -105,6 +105,7 @@ bool CheckFindings::lost(const base::PackId& pack, std::uint32_t position) const
 std::vector<CheckProblem> CheckFindings::take() {
   const std::lock_guard lock(mutex_);
   std::vector<CheckProblem> all;
+  all.reserve(problems_.size());
   for (auto& [object, problem] : problems_)
     all.push_back(std::move(problem));
   return all;

@@ -137,7 +137,7 @@ auto Index::State::guarded(Work&& work) {
 }
 
 Index::Index(storage::Backend& backend, base::RepositoryId repository, const KeyBundle& keys,
-             std::string cache_directory, unsigned io_threads)
+             const std::string& cache_directory, unsigned io_threads)
     : state_(std::make_unique<State>(backend, repository, keys, cache_directory, io_threads)) {}
 
 Index::~Index() = default;

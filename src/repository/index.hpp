@@ -60,7 +60,7 @@ class Index {
 public:
   /// `io_threads`: how many index segments are fetched at a time.
   Index(storage::Backend& backend, base::RepositoryId repository, const KeyBundle& keys,
-        std::string cache_directory, unsigned io_threads = 8);
+        const std::string& cache_directory, unsigned io_threads = 8);
   ~Index();
 
   /// Reads index segments that are new in the store, drops those that went. One that is damaged is

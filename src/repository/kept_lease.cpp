@@ -31,7 +31,7 @@ LeaseStore lease_store_of(Repository& repository) {
           environment.random};
 }
 
-KeptLease::KeptLease(const LeaseStore& store, LeaseOptions options, Renewal renewal,
+KeptLease::KeptLease(const LeaseStore& store, const LeaseOptions& options, Renewal renewal,
                      std::function<void(std::exception_ptr)> on_lost)
     : lease_(store, options), interval_(interval_of(options)), on_lost_(std::move(on_lost)) {
   if (renewal == Renewal::by_calls) return;

@@ -21,7 +21,7 @@ enum class Renewal : std::uint8_t { by_thread, by_calls };
 class KeptLease {
 public:
   /// `on_lost` is told why it cannot be renewed, once, from the renewing thread.
-  KeptLease(const LeaseStore& store, LeaseOptions options, Renewal renewal,
+  KeptLease(const LeaseStore& store, const LeaseOptions& options, Renewal renewal,
             std::function<void(std::exception_ptr)> on_lost);
 
   Lease* operator->() { return &lease_; }

@@ -256,6 +256,7 @@ crypto::BoxKeyPair join_key(storage::Backend& backend, std::vector<KeyShare> sha
   expect_enough(shares);
   const auto slot = describe_slot(load_slot(backend, shares.front().slot));
   std::vector<crypto::Share> parts;
+  parts.reserve(shares.size());
   for (auto& share : shares)
     parts.push_back(std::move(share.share));
   const auto secret = crypto::join_shares(parts);

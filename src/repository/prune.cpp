@@ -13,9 +13,6 @@
 
 namespace holdfast::repository {
 
-using base::Error;
-using base::ErrorKind;
-
 namespace {
 
 std::uint64_t sum_of(const std::vector<PrunePack>& packs) {

@@ -112,7 +112,7 @@ public:
   using DamageSink = std::function<void(const std::string& name, const std::string& why)>;
 
   SnapshotStore(storage::Backend& backend, base::RepositoryId repository, const KeyBundle& keys,
-                base::Random& random, std::string cache_directory = {});
+                base::Random& random, const std::string& cache_directory = {});
   ~SnapshotStore();
 
   /// All, oldest first, without what a deletion record names. A record that does not open is passed

@@ -331,7 +331,7 @@ DeletedRecord SnapshotStore::State::describe_for_deletion(const base::SnapshotId
 
 SnapshotStore::SnapshotStore(storage::Backend& backend, base::RepositoryId repository,
                              const KeyBundle& keys, base::Random& random,
-                             std::string cache_directory)
+                             const std::string& cache_directory)
     : state_(std::make_unique<State>(backend, repository, keys, random,
                                      RecordSealer(repository, keys), RecordCache(cache_directory),
                                      SeenRecords(cache_directory))) {}

@@ -97,7 +97,6 @@ void Deferred::run(std::vector<Item>& items, Step step) {
 }
 
 void Deferred::make(const Item& item) {
-  const auto path = item.directory->path_of(item.entry.name);
   if (item.directory->state() == Directory::State::absent) return;
   const auto handle = context_.handles.open(*item.directory);
   const bool exists = item.directory->state() == Directory::State::existing &&

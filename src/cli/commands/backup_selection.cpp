@@ -152,6 +152,7 @@ std::vector<SourcePlan> choose_plans(const BackupSelection& selection, Session& 
           .set_hint("write ./name for a path that is called like a site");
     }
     std::vector<SourcePlan> plans;
+    plans.reserve(words.size());
     for (const auto& name : words) {
       plans.push_back(configured_plan(session.configured_site(name), session));
     }

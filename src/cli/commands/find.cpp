@@ -99,6 +99,7 @@ private:
 
   std::vector<const repository::Snapshot*> chosen(Session& session) const {
     std::vector<const repository::Snapshot*> result;
+    result.reserve(snapshots_.size());
     for (const auto& text : snapshots_)
       result.push_back(&session.snapshot(text));
     if (!snapshots_.empty()) return result;

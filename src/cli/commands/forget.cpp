@@ -103,6 +103,7 @@ private:
       throw Error(ErrorKind::invalid_input, "name snapshots or give rules, not both");
     }
     std::vector<const repository::Snapshot*> chosen;
+    chosen.reserve(named_.size());
     for (const auto& text : named_)
       chosen.push_back(&session.snapshot(text));
     return plan_by_choice(session.snapshots(), chosen, session.services().clock().wall_now());

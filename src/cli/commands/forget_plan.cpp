@@ -55,6 +55,7 @@ std::vector<ForgetRow> plan_by_rules(const std::vector<repository::Snapshot>& sn
                                      const RulesOfSite& rules, base::WallTime now,
                                      const policy::UtcOffset& utc_offset) {
   std::vector<ForgetRow> rows;
+  rows.reserve(snapshots.size());
   for (const auto& snapshot : snapshots)
     rows.push_back({&snapshot, {}});
   std::map<std::string, std::vector<ForgetRow*>> sites;

@@ -105,6 +105,7 @@ private:
       const auto scheme = storage::parse_location(target.url).scheme;
       policy::Place place;
       place.name = target.name;
+      place.url = target.url;
       place.medium = medium_of(target.store, scheme, target.offline);
       place.offsite = offsite_of(target.store, scheme);
       place.out_of_reach = target.offline;

@@ -1,10 +1,10 @@
 #include "sealing.hpp"
 
+#include "base/child_process.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/task_group.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -83,10 +83,7 @@ void seal(Services& services, const std::vector<std::string>& command,
           const std::function<void(const ByteSink&)>& produce, const ByteSink& output,
           const std::stop_token& stopping) {
   const auto& name = command.front();
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw base::system_error(errno, "making a pipe");
-  base::Fd read_end(ends[0]);
-  base::Fd write_end(ends[1]);
+  auto [read_end, write_end] = base::make_pipe();
   std::unique_ptr<sources::StreamSource> program;
   try {
     program = services.open_command(command, "/" + name, std::move(read_end));

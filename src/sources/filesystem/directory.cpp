@@ -140,7 +140,7 @@ std::vector<ListedEntry> Directory::list_all(int directory, const ProblemSink& p
         exclusion.leaves_out(name.text, name.type == DT_DIR ? What::directory : What::file))
       continue;
     ListedEntry& listed = found.emplace_back();
-    // The kernel ends names with a zero.
+    // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the kernel ends names with a zero
     bool is_taken = look_at(directory, name.text.data(), listed, problems);
     const bool is_directory = listed.entry.kind == EntryKind::directory;
     if (is_taken && !is_idle && !type_is_known)

@@ -34,8 +34,10 @@ TreePath::~TreePath() {
   if (!parent_) return;
   // Dropping a parent here would drop its parent in turn, one stack frame a level. So each
   // destructor only hands its parent over, and the outermost one drops them one after the other.
+  // NOLINTBEGIN(misc-use-internal-linkage): both are local to this function
   thread_local std::vector<std::shared_ptr<const TreePath>> handed_over;
   thread_local bool dropping = false;
+  // NOLINTEND(misc-use-internal-linkage)
   handed_over.push_back(std::move(parent_));
   if (dropping) return;
   dropping = true;

@@ -1,12 +1,12 @@
 #include "command_stream.hpp"
 
+#include "base/child_process.hpp"
 #include "base/error.hpp"
 #include "base/units.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <spawn.h>
 #include <unistd.h>
 
 #include <array>
@@ -14,71 +14,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-extern char** environ;
-
 namespace holdfast::sources {
 namespace {
 
 constexpr int end_grace_ms =
     5000;  // between SIGTERM and SIGKILL: time for a dump tool to let its locks go
 constexpr short ready = POLLIN | POLLHUP | POLLERR;
-
-struct Pipe {
-  base::Fd read_end;
-  base::Fd write_end;
-};
-
-Pipe make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw base::system_error(errno, "making a pipe");
-  return {base::Fd(ends[0]), base::Fd(ends[1])};
-}
-
-void check(int code, const char* doing) {
-  if (code != 0) throw base::system_error(code, doing);
-}
-
-/// What the child has: `input` or nothing to read from, our pipes, no other descriptor of ours.
-class SpawnSetup {
-public:
-  SpawnSetup(int input, int output, int errors) {
-    check(::posix_spawn_file_actions_init(&actions_), "preparing a command");
-    check(::posix_spawnattr_init(&attributes_), "preparing a command");
-    check(input >= 0 ? ::posix_spawn_file_actions_adddup2(&actions_, input, 0)
-                     : ::posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0),
-          "preparing the input of a command");
-    check(::posix_spawn_file_actions_adddup2(&actions_, output, 1), "preparing a command");
-    check(::posix_spawn_file_actions_adddup2(&actions_, errors, 2), "preparing a command");
-    check(::posix_spawn_file_actions_addclosefrom_np(&actions_, 3), "preparing a command");
-    sigset_t signals;
-    sigemptyset(&signals);
-    check(::posix_spawnattr_setsigmask(&attributes_, &signals), "preparing a command");
-    // What we ignore or handle is our affair; a command expects a plain process.
-    for (const int signal : {SIGPIPE, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD})
-      sigaddset(&signals, signal);
-    check(::posix_spawnattr_setsigdefault(&attributes_, &signals), "preparing a command");
-    check(::posix_spawnattr_setpgroup(&attributes_, 0), "preparing a command");
-    check(::posix_spawnattr_setflags(
-              &attributes_, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF),
-          "preparing a command");
-  }
-  ~SpawnSetup() {
-    ::posix_spawn_file_actions_destroy(&actions_);
-    ::posix_spawnattr_destroy(&attributes_);
-  }
-  SpawnSetup(const SpawnSetup&) = delete;
-  SpawnSetup& operator=(const SpawnSetup&) = delete;
-
-  /// 0, or what went wrong, the failure of exec included.
-  int start(std::vector<char*>& arguments, pid_t& process) {
-    return ::posix_spawnp(&process, arguments[0], &actions_, &attributes_, arguments.data(),
-                          environ);
-  }
-
-private:
-  posix_spawn_file_actions_t actions_;
-  posix_spawnattr_t attributes_;
-};
 
 /// As read(2), with EINTR tried again.
 ssize_t read_pipe(int fd, std::byte* into, std::size_t size) {
@@ -105,18 +46,13 @@ CommandStream::CommandStream(const std::vector<std::string>& arguments, std::str
 }
 
 void CommandStream::start(const std::vector<std::string>& arguments, const base::Fd& input) {
-  Pipe output = make_pipe();
-  Pipe errors = make_pipe();
-  std::vector<char*> argument_vector;
-  for (const std::string& argument : arguments)
-    argument_vector.push_back(const_cast<char*>(argument.c_str()));
-  argument_vector.push_back(nullptr);
-  const int code = SpawnSetup(input.get(), output.write_end.get(), errors.write_end.get())
-                       .start(argument_vector, process_);
-  if (code != 0) {
-    process_ = -1;
-    throw base::Error(base::ErrorKind::source_failed,
-                      base::system_error(code, fmt::format("starting '{}'", command_)).what())
+  base::Pipe output = base::make_pipe();
+  base::Pipe errors = base::make_pipe();
+  try {
+    process_ =
+        base::start_process(arguments, input.get(), output.write_end.get(), errors.write_end.get());
+  } catch (const base::Error& error) {
+    throw base::Error(base::ErrorKind::source_failed, error.what())
         .set_hint("give the whole path of the command, or check that it is installed");
   }
   process_handle_ = base::Fd(static_cast<int>(::syscall(SYS_pidfd_open, process_, 0)));

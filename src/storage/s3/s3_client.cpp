@@ -10,9 +10,6 @@
 
 namespace holdfast::storage {
 
-using base::Error;
-using base::ErrorKind;
-
 namespace {
 
 constexpr std::size_t mark_size = 16;

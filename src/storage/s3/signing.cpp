@@ -45,8 +45,8 @@ SignedHeaders signed_headers(const net::Headers& headers) {
   std::ranges::stable_sort(sorted, {}, &std::pair<std::string, std::string>::first);
   SignedHeaders result;
   for (const auto& [name, value] : sorted) {
-    result.lines += name + ":" + value + "\n";
-    result.names += (result.names.empty() ? "" : ";") + name;
+    result.lines.append(name).append(":").append(value).append("\n");
+    result.names.append(result.names.empty() ? "" : ";").append(name);
     if (name == "x-amz-date") result.date = value;
   }
   return result;

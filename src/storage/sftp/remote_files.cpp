@@ -230,6 +230,7 @@ void take_names(Connection& connection, Listing& listing, std::vector<DirectoryE
 std::vector<std::optional<std::vector<DirectoryEntry>>> list_directories(
     Connection& connection, const std::vector<std::string>& paths) {
   std::vector<Connection::Ticket> opening;
+  opening.reserve(paths.size());
   for (const auto& path : paths)
     opening.push_back(ask(connection, PacketType::opendir, path));
   std::vector<std::optional<std::vector<DirectoryEntry>>> found(paths.size());
