@@ -84,6 +84,9 @@ StoreEnvironment read_store_environment() {
   environment.aws_region = first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
   environment.aws_endpoint = first_of({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
   environment.aws_ca_file = first_of({"AWS_CA_BUNDLE"});
+  environment.http_proxy = first_of({"http_proxy", "all_proxy", "ALL_PROXY"});
+  environment.https_proxy = first_of({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
+  environment.no_proxy = first_of({"no_proxy", "NO_PROXY"});
   return environment;
 }
 

@@ -23,6 +23,10 @@ struct StoreEnvironment {
   std::string aws_region{};
   std::string aws_endpoint{};
   std::string aws_ca_file{};
+  // As libcurl reads them, or ALL_PROXY.
+  std::string http_proxy{};
+  std::string https_proxy{};
+  std::string no_proxy{};
 };
 StoreEnvironment read_store_environment();
 

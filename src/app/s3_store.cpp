@@ -115,12 +115,17 @@ storage::S3Options s3_options(const storage::Location& location, const StoreCont
 
 }  // namespace
 
+doctor::Way way_to_s3_store(const storage::Location& location, const StoreContext& context) {
+  return way_to(storage::s3_origin(location, s3_options(location, context)), context);
+}
+
 std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& location,
                                                 const StoreContext& context) {
   const auto http = make_http_client(context, context.environment.aws_ca_file);
-  return storage::open_s3(location, s3_options(location, context), credential_source(context),
-                          {http, context.clock, context.random, sleeper(context.stopping), {}},
-                          context.creates ? storage::S3Open::create : storage::S3Open::existing);
+  return storage::open_s3(
+      location, s3_options(location, context), credential_source(context),
+      {http, context.clock, context.random, base::make_sleeper(context.stopping), context.retries},
+      context.creates ? storage::S3Open::create : storage::S3Open::existing);
 }
 
 }  // namespace holdfast::app

@@ -32,6 +32,7 @@ using Item = backup::BackupItem;
 struct Store {
   const char* scheme;
   std::unique_ptr<storage::Backend> (*open)(const storage::Location&, const StoreContext&);
+  doctor::Way (*way)(const storage::Location&, const StoreContext&);
 };
 
 /// For stores that send at once what they are given; others know their limits themselves.
@@ -39,7 +40,7 @@ std::unique_ptr<storage::Backend> limited(std::unique_ptr<storage::Backend> stor
                                           const StoreContext& context) {
   if (!context.limits.up && !context.limits.down) return store;
   return storage::with_limits(std::move(store), context.limits, context.clock,
-                              sleeper(context.stopping));
+                              base::make_sleeper(context.stopping));
 }
 
 std::unique_ptr<storage::Backend> open_file_store(const storage::Location& location,
@@ -53,19 +54,42 @@ std::unique_ptr<storage::Backend> open_sftp_store(const storage::Location& locat
                                                   const StoreContext& context) {
   storage::SftpOptions options;
   options.config_file = context.environment.ssh_config;
+  options.stall_seconds = context.stall_seconds;
   auto store =
       storage::open_sftp(location, options, context.random,
                          context.creates ? storage::SftpOpen::create : storage::SftpOpen::existing);
   // Inside: what is sent again counts again.
-  return storage::with_retries(limited(std::move(store), context), {}, context.random,
-                               sleeper(context.stopping));
+  return storage::with_retries(limited(std::move(store), context), context.retries, context.random,
+                               base::make_sleeper(context.stopping));
+}
+
+doctor::Way way_to_file_store(const storage::Location& /*location*/,
+                              const StoreContext& /*context*/) {
+  return {};
 }
 
 constexpr std::array stores = {
-    Store{"file", open_file_store},      Store{"s3", open_s3_store},
-    Store{"sftp", open_sftp_store},      Store{"webdav", open_webdav_store},
-    Store{"webdavs", open_webdav_store},
+    Store{"file", open_file_store, way_to_file_store},
+    Store{"s3", open_s3_store, way_to_s3_store},
+    Store{"sftp", open_sftp_store, way_to_sftp_store},
+    Store{"webdav", open_webdav_store, way_to_webdav_store},
+    Store{"webdavs", open_webdav_store, way_to_webdav_store},
 };
+
+const Store& store_of(const storage::Location& location) {
+  std::string known;
+  for (const auto& store : stores) {
+    if (location.scheme == store.scheme) return store;
+    known += fmt::format("{}{}://", known.empty() ? "" : ", ", store.scheme);
+  }
+  throw base::Error(base::ErrorKind::unsupported,
+                    fmt::format("repositories at {} are not supported by this version",
+                                base::printable(location.url())))
+      .set_hint(fmt::format("supported: {}", known));
+}
+
+/// Whoever waits for a diagnosis does not wait long.
+constexpr unsigned examined_stall_seconds = 10;
 
 // ---- sources ----
 
@@ -144,19 +168,18 @@ std::unique_ptr<storage::Backend> AppServices::open_store(const storage::Locatio
                                                           StoreMode mode,
                                                           const config::Store& settings,
                                                           const base::RateLimits& limits) {
-  std::string known;
-  for (const auto& store : stores) {
-    if (location.scheme == store.scheme) {
-      const bool creates = mode == StoreMode::create;
-      return store.open(location,
-                        {environment_, settings, limits, clock_, random_, stopping_, creates});
-    }
-    known += fmt::format("{}{}://", known.empty() ? "" : ", ", store.scheme);
+  StoreContext context{environment_, settings, limits, clock_, random_, stopping_};
+  context.creates = mode == StoreMode::create;
+  if (mode == StoreMode::examine) {
+    context.retries.attempts_max = 1;
+    context.stall_seconds = examined_stall_seconds;
   }
-  throw base::Error(base::ErrorKind::unsupported,
-                    fmt::format("repositories at {} are not supported by this version",
-                                base::printable(location.url())))
-      .set_hint(fmt::format("supported: {}", known));
+  return store_of(location).open(location, context);
+}
+
+doctor::Way AppServices::way_to_store(const storage::Location& location,
+                                      const config::Store& settings) {
+  return store_of(location).way(location, {environment_, settings, {}, clock_, random_, stopping_});
 }
 
 std::vector<backup::BackupItem> AppServices::open_sources(const SourcePlan& plan) {

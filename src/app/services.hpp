@@ -24,6 +24,8 @@ public:
   std::unique_ptr<storage::Backend> open_store(const storage::Location& location, StoreMode mode,
                                                const config::Store& settings,
                                                const base::RateLimits& limits) override;
+  doctor::Way way_to_store(const storage::Location& location,
+                           const config::Store& settings) override;
   std::vector<backup::BackupItem> open_sources(const cli::SourcePlan& plan) override;
   std::unique_ptr<sources::StreamSource> open_command(const std::vector<std::string>& arguments,
                                                       const std::string& name,

@@ -1,24 +1,40 @@
 #include "store_context.hpp"
 
-#include "base/error.hpp"
-#include "base/task_group.hpp"
 #include "net/curl_client.hpp"
 #include "sources/stream/stream_source.hpp"
 
-#include <chrono>
-#include <condition_variable>
-#include <mutex>
+#include <algorithm>
+#include <string_view>
 
 namespace holdfast::app {
 
-base::Sleeper sleeper(const std::stop_token& stopping) {
-  return [stopping](double seconds) {
-    std::mutex mutex;
-    std::condition_variable_any never;
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stopping, std::chrono::duration<double>(seconds), [] { return false; });
-    base::check_cancelled(stopping);
-  };
+namespace {
+
+/// As libcurl decides it, for the names that people put into NO_PROXY.
+bool goes_through_proxy(const net::Origin& origin, const StoreContext& context) {
+  if (context.settings.http.proxy) return !context.settings.http.proxy->empty();
+  const auto& environment = context.environment;
+  if ((origin.is_tls ? environment.https_proxy : environment.http_proxy).empty()) return false;
+  std::string_view rest = environment.no_proxy;
+  while (!rest.empty()) {
+    auto name = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+    while (name.starts_with(' ') || name.starts_with('.'))
+      name.remove_prefix(1);
+    if (name == "*") return false;
+    if (!name.empty() && std::string_view(origin.host).ends_with(name)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+doctor::Way way_to(const net::Origin& origin, const StoreContext& context) {
+  doctor::Way way;
+  way.is_remote = true;
+  way.has_trust = origin.is_tls;
+  if (!goes_through_proxy(origin, context)) way.endpoint = {origin.host, origin.port};
+  return way;
 }
 
 std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
@@ -31,6 +47,7 @@ std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
   options.pinned_key = http.pinned_key.value_or("");
   options.proxy = http.proxy;
   options.limits = context.limits;
+  options.stall_seconds_max = context.stall_seconds;
   return net::make_http_client(options, context.clock, context.stopping);
 }
 

@@ -7,6 +7,7 @@
 #include "base/rate_limit.hpp"
 #include "base/retry.hpp"
 #include "config/config.hpp"
+#include "doctor/examination.hpp"
 #include "net/http.hpp"
 #include "storage/backend.hpp"
 #include "storage/location.hpp"
@@ -27,10 +28,10 @@ struct StoreContext {
   base::Random& random;
   const std::stop_token& stopping;
   bool creates = false;  // the place may be new
+  /// How often calls are made again, and for how long a silent server is waited for.
+  base::RetryPolicy retries{};
+  unsigned stall_seconds = 60;
 };
-
-/// Waits between attempts. It throws Cancelled when `stopping` is asked for.
-base::Sleeper sleeper(const std::stop_token& stopping);
 
 /// With the authorities, certificates and proxy of the store.
 std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
@@ -39,6 +40,9 @@ std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
 base::Bytes output_of(const std::vector<std::string>& command, std::size_t size_max,
                       const std::stop_token& stopping);
 
+/// Straight to a server that speaks HTTP, unless a proxy stands between.
+doctor::Way way_to(const net::Origin& origin, const StoreContext& context);
+
 /// A bucket, with what configuration and environment say of it. Errors: access_denied when there
 /// are no credentials.
 std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& location,
@@ -46,5 +50,10 @@ std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& locatio
 /// A folder of a WebDAV server, likewise.
 std::unique_ptr<storage::Backend> open_webdav_store(const storage::Location& location,
                                                     const StoreContext& context);
+
+doctor::Way way_to_s3_store(const storage::Location& location, const StoreContext& context);
+doctor::Way way_to_webdav_store(const storage::Location& location, const StoreContext& context);
+/// Where ssh connects to, by its own configuration, unless a jump host stands between.
+doctor::Way way_to_sftp_store(const storage::Location& location, const StoreContext& context);
 
 }  // namespace holdfast::app

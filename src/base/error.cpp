@@ -31,6 +31,11 @@ Error& Error::set_retry(Retry retry) {
   return *this;
 }
 
+Error& Error::set_layer(Layer layer) {
+  if (layer_ == Layer::unknown) layer_ = layer;
+  return *this;
+}
+
 Error& Error::set_retry_after(double seconds) {
   retry_after_seconds_ = seconds;
   return *this;

@@ -3,6 +3,7 @@
 #include "base/error_kinds.hpp"
 
 #include <concepts>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -11,6 +12,18 @@
 #include <utility>
 
 namespace holdfast::base {
+
+/// How far the way to a store was gone when something failed: what a diagnosis goes through.
+enum class Layer : std::uint8_t {
+  unknown,
+  name,    // the host has no address
+  port,    // nothing answers there
+  trust,   // the certificate or the host key
+  login,   // who we are
+  place,   // the directory, bucket or share
+  rights,  // what we may do there
+  clock,   // the two clocks differ too much
+};
 
 /// The one exception of Holdfast. Messages name the thing and the act: lower case, no full stop.
 class Error : public std::exception {
@@ -33,6 +46,9 @@ public:
   /// What the other side asked to wait before the next attempt, if it did.
   std::optional<double> retry_after_seconds() const noexcept { return retry_after_seconds_; }
   Error& set_retry_after(double seconds);
+  Layer layer() const noexcept { return layer_; }
+  /// The first one given stays.
+  Error& set_layer(Layer layer);
 
 private:
   ErrorKind kind_;
@@ -40,6 +56,7 @@ private:
   std::string what_;
   std::string hint_;
   std::optional<double> retry_after_seconds_;
+  Layer layer_ = Layer::unknown;
   std::source_location where_;
 };
 

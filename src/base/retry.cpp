@@ -1,9 +1,14 @@
 #include "base/retry.hpp"
 
+#include "base/task_group.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <condition_variable>
+#include <mutex>
 
 namespace holdfast::base {
 
@@ -15,12 +20,22 @@ Error with_earlier(const Error& last, std::vector<std::string> earlier, int atte
   for (const auto& other : earlier)
     message += "; before: " + other;
   Error error(last.kind(), message + ")", last.where());
-  error.set_retry(last.retry());
+  error.set_retry(last.retry()).set_layer(last.layer());
   if (!last.hint().empty()) error.set_hint(last.hint());
   return error;
 }
 
 }  // namespace
+
+Sleeper make_sleeper(std::stop_token stopping) {
+  return [stopping = std::move(stopping)](double seconds) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_for(lock, stopping, std::chrono::duration<double>(seconds), [] { return false; });
+    check_cancelled(stopping);
+  };
+}
 
 std::optional<double> Retrier::note_failure(const Error& error, int failed,
                                             std::vector<std::string>& earlier) const {
@@ -28,6 +43,7 @@ std::optional<double> Retrier::note_failure(const Error& error, int failed,
   const auto asked = error.retry_after_seconds();
   const bool too_long = asked && *asked > policy_.asked_delay_max_seconds;
   if (too_long || failed + 1 >= policy_.attempts_max) {
+    if (failed == 0) throw;
     throw with_earlier(error, earlier, failed + 1);
   }
   if (std::ranges::find(earlier, error.what()) == earlier.end()) earlier.emplace_back(error.what());

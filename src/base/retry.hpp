@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,8 @@ struct RetryPolicy {
 };
 /// How a retry waits; injected, so that no test sleeps.
 using Sleeper = std::function<void(double seconds)>;
+/// Waits in earnest, and throws Cancelled when `stopping` is asked for.
+Sleeper make_sleeper(std::stop_token stopping);
 
 /// Runs calls again.
 ///

@@ -76,6 +76,7 @@ public:
   std::string dim(std::string_view text) const { return styled("2", text); }
   std::string red(std::string_view text) const { return styled("31", text); }
   std::string green(std::string_view text) const { return styled("32", text); }
+  std::string yellow(std::string_view text) const { return styled("33", text); }
 
   /// Called around whatever is written to standard error, so that a progress line is out of the
   /// way.

@@ -7,6 +7,7 @@
 #include "base/rate_limit.hpp"
 #include "cli/source_plan.hpp"
 #include "config/config.hpp"
+#include "doctor/examination.hpp"
 #include "sources/source.hpp"
 #include "storage/backend.hpp"
 #include "storage/location.hpp"
@@ -21,7 +22,8 @@ namespace holdfast::cli {
 /// app.
 class Services {
 public:
-  enum class StoreMode : std::uint8_t { existing, create };
+  /// `examine`: as `existing`, and what fails is not tried again, nor a silent server waited for.
+  enum class StoreMode : std::uint8_t { existing, create, examine };
 
   virtual ~Services() = default;
   virtual base::Clock& clock() = 0;
@@ -33,6 +35,9 @@ public:
                                                        StoreMode mode,
                                                        const config::Store& settings,
                                                        const base::RateLimits& limits) = 0;
+  /// How a store is reached, without reaching for it.
+  virtual doctor::Way way_to_store(const storage::Location& location,
+                                   const config::Store& settings) = 0;
   /// The plan's sources in its order. One that does not open becomes an item that fails when it is
   /// read, so that the others are still taken.
   virtual std::vector<backup::BackupItem> open_sources(const SourcePlan& plan) = 0;

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 
@@ -17,6 +18,7 @@ namespace {
 
 constexpr std::uint16_t http_port = 80;
 constexpr std::uint16_t https_port = 443;
+constexpr std::size_t http_date_size = 29;
 
 bool equal_without_case(std::string_view a, std::string_view b) {
   return std::ranges::equal(
@@ -108,8 +110,32 @@ Error status_error(const HttpResponse& response, const std::string& doing) {
   if (response.retry_after_seconds && error.retry() == base::Retry::later) {
     error.set_retry_after(*response.retry_after_seconds);
   }
+  if (response.status == 401) error.set_layer(base::Layer::login);
+  if (response.status == 403) error.set_layer(base::Layer::rights);
+  if (response.status == 404) error.set_layer(base::Layer::place);
   if (response.status == 407) error.set_hint("check the user and password of the proxy");
   return error;
+}
+
+std::optional<base::WallTime> parse_http_date(std::string_view text) {
+  constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  if (text.size() != http_date_size || !text.ends_with(" GMT")) return std::nullopt;
+  const auto month = std::ranges::find(months, text.substr(8, 3));
+  if (month == months.end()) return std::nullopt;
+  try {
+    return base::parse_time(fmt::format("{}-{:02}-{}T{}Z", text.substr(12, 4),
+                                        month - months.begin() + 1, text.substr(5, 2),
+                                        text.substr(17, 8)));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::invalid_input) throw;
+    return std::nullopt;
+  }
+}
+
+std::optional<base::WallTime> time_of_server(const HttpResponse& response) {
+  const auto date = find_header(response.headers, "date");
+  return date ? parse_http_date(*date) : std::nullopt;
 }
 
 std::string Origin::authority() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
 #include "base/error.hpp"
 
 #include <cstdint>
@@ -83,6 +84,11 @@ public:
 /// conflict for 409 and 412, unavailable for 408, 425, 429 and 5xx, no_space for 507, else
 /// unsupported. `doing` names the act and the thing.
 base::Error status_error(const HttpResponse& response, const std::string& doing);
+
+/// "Sat, 21 Nov 2026 19:44:12 GMT", as HTTP writes times; nothing for any other text.
+std::optional<base::WallTime> parse_http_date(std::string_view text);
+/// The server's clock as its "Date" says; nothing when it does not.
+std::optional<base::WallTime> time_of_server(const HttpResponse& response);
 
 /// "https://host:443" in parts.
 struct Origin {

@@ -12,6 +12,7 @@ namespace holdfast::net {
 
 using base::Error;
 using base::ErrorKind;
+using base::Layer;
 using base::Retry;
 
 namespace {
@@ -20,49 +21,55 @@ struct Row {
   Transport what;
   ErrorKind kind;
   Retry retry;
+  Layer layer;
   const char* cause;  // empty: what the library says
   const char* hint;
 };
 
 constexpr std::array rows = {
-    Row{Transport::bad_url, ErrorKind::invalid_input, Retry::never, "the address is malformed",
-        "check the URL of the store"},
-    Row{Transport::no_such_host, ErrorKind::unavailable, Retry::later,
+    Row{Transport::bad_url, ErrorKind::invalid_input, Retry::never, Layer::unknown,
+        "the address is malformed", "check the URL of the store"},
+    Row{Transport::no_such_host, ErrorKind::unavailable, Retry::later, Layer::name,
         "the name of the server has no address",
         "check the name, and whether this machine can ask a name server"},
-    Row{Transport::no_such_proxy, ErrorKind::unavailable, Retry::later,
+    Row{Transport::no_such_proxy, ErrorKind::unavailable, Retry::later, Layer::name,
         "the name of the proxy has no address",
         "check HTTPS_PROXY, ALL_PROXY and the 'proxy' of the store"},
-    Row{Transport::not_connected, ErrorKind::unavailable, Retry::later, "",
+    Row{Transport::not_connected, ErrorKind::unavailable, Retry::later, Layer::port, "",
         "check address and port, whether the server runs, and firewalls between"},
-    Row{Transport::not_connected_in_time, ErrorKind::unavailable, Retry::later,
+    Row{Transport::not_connected_in_time, ErrorKind::unavailable, Retry::later, Layer::port,
         "connecting took too long",
         "check address and port, and firewalls that drop packets; behind a proxy set HTTPS_PROXY"},
-    Row{Transport::lost, ErrorKind::unavailable, Retry::later, "the connection was lost",
-        "check the network, and the server's log"},
-    Row{Transport::stalled, ErrorKind::unavailable, Retry::later, "the server went silent",
+    Row{Transport::lost, ErrorKind::unavailable, Retry::later, Layer::unknown,
+        "the connection was lost", "check the network, and the server's log"},
+    Row{Transport::stalled, ErrorKind::unavailable, Retry::later, Layer::unknown,
+        "the server went silent",
         "check the network (a wrong MTU stalls large packets only) and the load of the server"},
-    Row{Transport::too_slow, ErrorKind::unavailable, Retry::later, "the transfer took too long",
-        "check the network and the load of the server"},
-    Row{Transport::not_http, ErrorKind::unsupported, Retry::never, "what answers is no HTTP server",
+    Row{Transport::too_slow, ErrorKind::unavailable, Retry::later, Layer::unknown,
+        "the transfer took too long", "check the network and the load of the server"},
+    Row{Transport::not_http, ErrorKind::unsupported, Retry::never, Layer::unknown,
+        "what answers is no HTTP server",
         "check the port, and whether it wants https:// or http://"},
-    Row{Transport::too_large, ErrorKind::io, Retry::never,
+    Row{Transport::too_large, ErrorKind::io, Retry::never, Layer::unknown,
         "the reply is larger than it can rightly be", "check whether this is the right server"},
-    Row{Transport::tls_failed, ErrorKind::unavailable, Retry::later, "TLS could not be set up",
-        "check whether the port speaks TLS, version 1.2 or later"},
-    Row{Transport::certificate_refused, ErrorKind::access_denied, Retry::never, "", ""},
-    Row{Transport::wrong_pinned_key, ErrorKind::access_denied, Retry::never,
+    Row{Transport::tls_failed, ErrorKind::unavailable, Retry::later, Layer::trust,
+        "TLS could not be set up", "check whether the port speaks TLS, version 1.2 or later"},
+    Row{Transport::certificate_refused, ErrorKind::access_denied, Retry::never, Layer::trust, "",
+        ""},
+    Row{Transport::wrong_pinned_key, ErrorKind::access_denied, Retry::never, Layer::trust,
         "the server's key is not the pinned one",
         "find out why it changed; only if that is right change 'pinned_key' of the store"},
-    Row{Transport::bad_ca_file, ErrorKind::invalid_input, Retry::never,
+    Row{Transport::bad_ca_file, ErrorKind::invalid_input, Retry::never, Layer::trust,
         "the file of certificate authorities cannot be used",
         "check 'ca_file' of the store: it must exist and hold certificates in PEM"},
-    Row{Transport::bad_client_certificate, ErrorKind::invalid_input, Retry::never,
+    Row{Transport::bad_client_certificate, ErrorKind::invalid_input, Retry::never, Layer::trust,
         "the client certificate or its key cannot be used",
         "check 'client_certificate' and 'client_key' of the store: both are files in PEM"},
-    Row{Transport::proxy_refused, ErrorKind::unavailable, Retry::later, "the proxy refused",
+    Row{Transport::proxy_refused, ErrorKind::unavailable, Retry::later, Layer::port,
+        "the proxy refused",
         "check the proxy's user and rules, or leave it out for this server by NO_PROXY"},
-    Row{Transport::other, ErrorKind::unavailable, Retry::later, "", "check the network"},
+    Row{Transport::other, ErrorKind::unavailable, Retry::later, Layer::unknown, "",
+        "check the network"},
 };
 
 struct VerifyRow {
@@ -102,7 +109,7 @@ const VerifyRow& verify_row_of(long code) {
 }
 
 std::string cause_of(const TransportFailure& failure, const Row& row) {
-  const auto text = base::printable(failure.text);
+  auto text = base::printable(failure.text);
   if (failure.what == Transport::certificate_refused) {
     return fmt::format("{} ({})", verify_row_of(failure.verify_result).cause, text);
   }
@@ -118,7 +125,7 @@ std::string cause_of(const TransportFailure& failure, const Row& row) {
 Error transport_error(const TransportFailure& failure, const std::string& request) {
   const auto& row = row_of(failure.what);
   Error error(row.kind, fmt::format("{}: {}", request, cause_of(failure, row)));
-  error.set_retry(row.retry);
+  error.set_retry(row.retry).set_layer(row.layer);
   const bool is_certificate = failure.what == Transport::certificate_refused;
   error.set_hint(is_certificate ? verify_row_of(failure.verify_result).hint : row.hint);
   return error;

@@ -27,7 +27,9 @@ bool is_part(std::string_view part) {
          std::all_of(part.begin(), part.end(), is_name_character);
 }
 
-bool is_name(std::string_view name) {
+}  // namespace
+
+bool is_object_name(std::string_view name) {
   if (name.size() > name_size_max) return false;
   for (std::size_t parts = 1; parts <= name_parts_max; ++parts) {
     const auto slash = name.find('/');
@@ -38,17 +40,16 @@ bool is_name(std::string_view name) {
   return false;
 }
 
-}  // namespace
-
 void check_name(const std::string& name) {
-  if (is_name(name)) return;
+  if (is_object_name(name)) return;
   throw Error(ErrorKind::invalid_input,
               fmt::format("'{}' is not a name for an object", base::printable(name)));
 }
 
 void check_prefix(const std::string& prefix) {
   if (prefix.empty()) return;
-  if (prefix.back() == '/' && is_name(std::string_view(prefix).substr(0, prefix.size() - 1))) {
+  if (prefix.back() == '/' &&
+      is_object_name(std::string_view(prefix).substr(0, prefix.size() - 1))) {
     return;
   }
   throw Error(ErrorKind::invalid_input,

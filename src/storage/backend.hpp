@@ -1,12 +1,14 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/clock.hpp"
 
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace holdfast::storage {
 
@@ -14,6 +16,12 @@ struct ObjectInfo {
   std::string name;
   std::uint64_t size = 0;
   bool operator==(const ObjectInfo&) const = default;
+};
+
+/// What a store says of itself; many say nothing.
+struct StoreStatus {
+  std::optional<std::uint64_t> free_bytes;  // for new objects of this user
+  std::optional<base::WallTime> time;       // its own clock
 };
 
 enum class PutOutcome : std::uint8_t { stored, already_there };
@@ -65,12 +73,15 @@ public:
   virtual RemoveOutcome remove(const std::string& name) = 0;
   /// Removes what writers that died left behind and nobody else can see; returns how many.
   virtual std::size_t remove_leftovers() = 0;
+  virtual StoreStatus status() { return {}; }
 };
 
 /// Writes a whole small object if the name is free.
 [[nodiscard]] PutOutcome put(Backend& backend, const std::string& name, base::ByteView bytes);
 /// Reads a whole object. Errors: corrupt if it is larger than `size_max`.
 base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max);
+/// Whether `name` is one as described above. A store may hold other things, which are none of ours.
+bool is_object_name(std::string_view name);
 /// Errors: throws invalid_input when `name` is not a name as described above.
 void check_name(const std::string& name);
 /// Errors: throws invalid_input unless `prefix` is empty or a name followed by '/'.

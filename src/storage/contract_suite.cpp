@@ -291,6 +291,13 @@ TEST_P(BackendContract, one_of_many_racing_writers_wins) {
   EXPECT_EQ(backend_.remove_leftovers(), 0U);
 }
 
+TEST_P(BackendContract, says_of_itself_only_what_can_be) {
+  const auto status = backend_.status();
+  EXPECT_GT(status.free_bytes.value_or(1), 0U);
+  EXPECT_GT(status.time.value_or(base::WallTime{INT64_MAX, 0}).seconds, 1'700'000'000);
+  backend_.list("", [](const ObjectInfo& object) { ADD_FAILURE() << object.name << " was left"; });
+}
+
 TEST_P(BackendContract, serves_many_threads) {
   base::TaskGroup group;
   for (std::uint64_t thread = 0; thread < 4; ++thread) {

@@ -39,6 +39,9 @@ Subsystem sftp internal-sftp
 IdentitiesOnly yes
 UserKnownHostsFile {self.path("known_hosts")}
 """)
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(["/usr/sbin/sshd", "-D", "-f", self.path("sshd_config"),
                                          "-E", self.path("log")], start_new_session=True)
         self.wait_until_it_answers()

@@ -1,7 +1,7 @@
 #include "prune_run.hpp"
 
 #include "base/error.hpp"
-#include "base/task_group.hpp"
+#include "base/retry.hpp"
 #include "base/units.hpp"
 #include "confirm.hpp"
 #include "text.hpp"
@@ -9,10 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 
 namespace holdfast::cli {
 
@@ -32,15 +29,6 @@ std::string_view kind_name(pipeline::PackKind kind) {
       return "stream";
   }
   return "unknown";
-}
-
-/// Errors: Cancelled.
-void wait_seconds(std::int64_t seconds, const std::stop_token& stopping) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stopping, std::chrono::seconds(seconds), [] { return false; });
-  base::check_cancelled(stopping);
 }
 
 void write_packs(JsonWriter& json, std::string_view name, const std::vector<PrunePack>& packs) {
@@ -156,8 +144,8 @@ repository::PruneOptions PruneRun::options(Session& session) const {
   options.grace_seconds = grace_.value_or(0);
   options.wait = wait_;
   options.reencrypt = reencrypt_;
-  options.sleep = [stopping = session.stopping()](std::int64_t seconds) {
-    wait_seconds(seconds, stopping);
+  options.sleep = [sleeper = base::make_sleeper(session.stopping())](std::int64_t seconds) {
+    sleeper(static_cast<double>(seconds));
   };
   return options;
 }

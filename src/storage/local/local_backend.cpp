@@ -16,6 +16,7 @@
 
 #include <cerrno>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <utility>
 #include <vector>
 
@@ -36,16 +37,6 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
 };
 
-bool is_object_name(const std::string& name) {
-  try {
-    check_name(name);
-    return true;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::invalid_input) throw;
-    return false;
-  }
-}
-
 bool is_directory(const std::string& path) {
   struct stat status{};
   if (stat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
@@ -56,7 +47,8 @@ bool is_directory(const std::string& path) {
 void require_root(const std::string& root) {
   if (is_directory(root)) return;
   throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", root))
-      .set_hint("check the path, and whether the disk or network share is mounted");
+      .set_hint("check the path, and whether the disk or network share is mounted")
+      .set_layer(base::Layer::place);
 }
 
 class LocalWriter final : public ObjectWriter {
@@ -160,7 +152,24 @@ public:
     return removed;
   }
 
+  StoreStatus status() override {
+    require_root(root_);
+    struct statvfs space{};
+    if (::statvfs(root_.c_str(), &space) != 0) {
+      throw base::system_error(errno, "looking at the space of " + root_);
+    }
+    return {std::uint64_t{space.f_bavail} * space.f_frsize, time_of_store()};
+  }
+
 private:
+  /// A network share has a clock of its own: the time of a file that is made there.
+  std::optional<base::WallTime> time_of_store() const {
+    const base::Fd file(::open(root_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, file_mode));
+    struct stat made{};
+    if (!file || ::fstat(file.get(), &made) != 0) return std::nullopt;
+    return base::WallTime{made.st_mtim.tv_sec, 0};
+  }
+
   std::string path_of(const std::string& name) const {
     check_name(name);
     return root_ + "/" + name;

@@ -28,16 +28,6 @@ constexpr std::uint64_t object_size_max = std::uint64_t{1} << 42;
 constexpr std::int64_t abandoned_after_seconds = 24 * 3600;
 constexpr std::size_t second_size = 19;  // "2026-11-20T10:00:00" of "2026-11-20T10:00:00.000Z"
 
-bool is_object_name(const std::string& name) {
-  try {
-    check_name(name);
-    return true;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::invalid_input) throw;
-    return false;
-  }
-}
-
 /// What a store says about time is believed only if it can be read.
 bool is_older_than_a_day(const std::string& time, base::WallTime now) {
   try {
@@ -109,6 +99,8 @@ public:
     remove_key(key, "removing " + name);
     return RemoveOutcome::removed;
   }
+
+  StoreStatus status() override { return {std::nullopt, time_of_bucket(client_)}; }
 
   std::size_t remove_leftovers() override {
     std::size_t removed = remove_old_uploads();
@@ -260,6 +252,10 @@ private:
 };
 
 }  // namespace
+
+net::Origin s3_origin(const Location& location, const S3Options& options) {
+  return resolve_s3_place(location, options).origin;
+}
 
 std::unique_ptr<Backend> open_s3(const Location& location, S3Options options,
                                  S3CredentialSource credentials, S3Context context, S3Open mode) {

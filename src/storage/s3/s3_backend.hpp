@@ -56,6 +56,9 @@ struct S3Context {
   base::RetryPolicy retries{};
 };
 
+/// Where requests for the bucket go. Errors: invalid_input, as open_s3.
+net::Origin s3_origin(const Location& location, const S3Options& options);
+
 enum class S3Open : std::uint8_t { existing, create };
 
 /// Objects below a prefix of a bucket, at AWS or anything that speaks its protocol.

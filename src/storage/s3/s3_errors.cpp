@@ -21,6 +21,7 @@ struct CodeRow {
   std::string_view code;
   ErrorKind kind;
   const char* hint;
+  base::Layer layer = base::Layer::unknown;
 };
 
 constexpr const char* credentials_hint =
@@ -33,24 +34,33 @@ constexpr const char* damaged_hint =
 constexpr std::array code_rows = {
     CodeRow{"AccessDenied", ErrorKind::access_denied,
             "the credentials are known but may not do this: check the policies of the user and of "
-            "the bucket, and object locks"},
-    CodeRow{"AllAccessDisabled", ErrorKind::access_denied, "ask the provider"},
-    CodeRow{"InvalidAccessKeyId", ErrorKind::access_denied, credentials_hint},
-    CodeRow{"SignatureDoesNotMatch", ErrorKind::access_denied, credentials_hint},
-    CodeRow{"ExpiredToken", ErrorKind::access_denied, "renew the temporary credentials"},
-    CodeRow{"InvalidToken", ErrorKind::access_denied, "renew the temporary credentials"},
+            "the bucket, and object locks",
+            base::Layer::rights},
+    CodeRow{"AllAccessDisabled", ErrorKind::access_denied, "ask the provider", base::Layer::rights},
+    CodeRow{"InvalidAccessKeyId", ErrorKind::access_denied, credentials_hint, base::Layer::login},
+    CodeRow{"SignatureDoesNotMatch", ErrorKind::access_denied, credentials_hint,
+            base::Layer::login},
+    CodeRow{"ExpiredToken", ErrorKind::access_denied, "renew the temporary credentials",
+            base::Layer::login},
+    CodeRow{"InvalidToken", ErrorKind::access_denied, "renew the temporary credentials",
+            base::Layer::login},
     CodeRow{"RequestTimeTooSkewed", ErrorKind::access_denied,
-            "set the clock of this machine: it differs from the store's by more than 15 minutes"},
-    CodeRow{"NoSuchBucket", ErrorKind::not_found, "check the name of the bucket and the endpoint"},
+            "set the clock of this machine: it differs from the store's by more than 15 minutes",
+            base::Layer::clock},
+    CodeRow{"NoSuchBucket", ErrorKind::not_found, "check the name of the bucket and the endpoint",
+            base::Layer::place},
     CodeRow{"NoSuchKey", ErrorKind::not_found, ""},
     CodeRow{"NoSuchUpload", ErrorKind::not_found, ""},
     CodeRow{"BucketAlreadyExists", ErrorKind::already_exists,
-            "the name belongs to somebody else: choose another one"},
-    CodeRow{"InvalidBucketName", ErrorKind::invalid_input, "check the name of the bucket"},
-    CodeRow{"PermanentRedirect", ErrorKind::invalid_input, region_hint},
-    CodeRow{"AuthorizationHeaderMalformed", ErrorKind::invalid_input, region_hint},
-    CodeRow{"IllegalLocationConstraintException", ErrorKind::invalid_input, region_hint},
-    CodeRow{"InvalidLocationConstraint", ErrorKind::invalid_input, region_hint},
+            "the name belongs to somebody else: choose another one", base::Layer::place},
+    CodeRow{"InvalidBucketName", ErrorKind::invalid_input, "check the name of the bucket",
+            base::Layer::place},
+    CodeRow{"PermanentRedirect", ErrorKind::invalid_input, region_hint, base::Layer::place},
+    CodeRow{"AuthorizationHeaderMalformed", ErrorKind::invalid_input, region_hint,
+            base::Layer::place},
+    CodeRow{"IllegalLocationConstraintException", ErrorKind::invalid_input, region_hint,
+            base::Layer::place},
+    CodeRow{"InvalidLocationConstraint", ErrorKind::invalid_input, region_hint, base::Layer::place},
     CodeRow{"InvalidStorageClass", ErrorKind::invalid_input,
             "check 'storage_class' of the store: it has no such class"},
     CodeRow{"InvalidObjectState", ErrorKind::unsupported,
@@ -103,6 +113,7 @@ Error s3_error(const net::HttpResponse& response, const std::string& doing) {
   for (const auto& row : code_rows) {
     if (row.code != complaint->code) continue;
     Error known(row.kind, text);
+    known.set_layer(row.layer);
     if (const auto asked = error.retry_after_seconds()) known.set_retry_after(*asked);
     const auto region = complaint->region.empty()
                             ? net::find_header(response.headers, "x-amz-bucket-region")
@@ -113,7 +124,9 @@ Error s3_error(const net::HttpResponse& response, const std::string& doing) {
     return *row.hint == '\0' ? known : known.set_hint(row.hint);
   }
   Error unknown(error.kind(), text);
-  return unknown.set_retry(error.retry()).set_hint(hint_of_status(response.status));
+  return unknown.set_retry(error.retry())
+      .set_layer(error.layer())
+      .set_hint(hint_of_status(response.status));
 }
 
 }  // namespace holdfast::storage

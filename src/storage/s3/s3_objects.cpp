@@ -46,6 +46,10 @@ void require_bucket(S3Client& client) {
        .query = {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", client.place().prefix}}});
 }
 
+std::optional<base::WallTime> time_of_bucket(S3Client& client) {
+  return net::time_of_server(client.send({.doing = "looking for the bucket", .method = "HEAD"}));
+}
+
 std::optional<StoredObject> look_at_object(S3Client& client, const std::string& key,
                                            const std::string& name) {
   const S3Request request{.doing = "looking for " + name, .method = "HEAD", .key = key};

@@ -26,6 +26,8 @@ std::optional<StoredObject> look_at_object(S3Client& client, const std::string& 
                                            const std::string& name);
 /// Errors: not_found when the bucket is not there, access_denied, ...
 void require_bucket(S3Client& client);
+/// What the store's clock says.
+std::optional<base::WallTime> time_of_bucket(S3Client& client);
 
 /// What cannot be an object's name: what keeps these keys out of lists.
 std::string hidden_key(const S3Client& client, const std::string& name);

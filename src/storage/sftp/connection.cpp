@@ -17,6 +17,7 @@ namespace holdfast::storage {
 
 using base::Error;
 using base::ErrorKind;
+using base::Layer;
 
 namespace {
 
@@ -26,6 +27,8 @@ constexpr std::size_t read_size = 256 * 1024;
 constexpr int look_ms = 200;
 /// The version is asked for and answered without a number.
 constexpr Connection::Ticket version_ticket = 0;
+constexpr const char* stall_hint =
+    "check the network (a wrong MTU stalls large packets only) and the load of the server";
 constexpr short readable = POLLIN | POLLHUP | POLLERR;
 
 void append_u32(base::Bytes& to, std::uint32_t value) {
@@ -45,27 +48,36 @@ std::string last_line_of(const std::string& text) {
 SshFailure explain_ssh_failure(const std::string& last_words) {
   const auto says = [&](const char* words) { return last_words.find(words) != last_words.npos; };
   if (says("REMOTE HOST IDENTIFICATION HAS CHANGED")) {
-    return {true,
+    return {Layer::trust,
             "the server's host key is another one than before: compare it with the server's "
             "administrator before you remove the old one with ssh-keygen -R"};
   }
   if (says("Host key verification failed")) {
-    return {true,
+    return {Layer::trust,
             "the server's host key is not known here: connect once with ssh, compare the "
             "fingerprint and accept it"};
   }
-  if (says("Permission denied") || says("Too many authentication failures")) {
-    return {true, "give this user a key that the server accepts; nobody is asked for a password"};
-  }
   if (says("UNPROTECTED PRIVATE KEY FILE") || says("bad permissions")) {
-    return {true, "only its owner may read a private key: chmod 600"};
+    return {Layer::login, "only its owner may read a private key: chmod 600"};
   }
-  if (says("Could not resolve hostname")) return {false, "check the name of the host"};
-  if (says("Connection refused")) return {false, "check the port, and whether sshd runs there"};
+  if (says("Permission denied") || says("Too many authentication failures")) {
+    return {Layer::login,
+            "give this user a key that the server accepts; nobody is asked for a password"};
+  }
+  if (says("Could not resolve hostname")) return {Layer::name, "check the name of the host"};
+  if (says("Connection refused"))
+    return {Layer::port, "check the port, and whether sshd runs there"};
+  if (says("Connection timed out") || says("Operation timed out")) {
+    return {Layer::port, "check the address, and firewalls that drop packets"};
+  }
+  if (says("No route to host") || says("Network is unreachable")) {
+    return {Layer::port, "check the network of this machine and the address"};
+  }
   if (says("subsystem request failed")) {
-    return {true, "the server offers no SFTP: add 'Subsystem sftp internal-sftp' to sshd_config"};
+    return {Layer::rights,
+            "the server offers no SFTP: add 'Subsystem sftp internal-sftp' to sshd_config"};
   }
-  return {false, "try the same with sftp"};
+  return {Layer::unknown, "try the same with sftp"};
 }
 
 Connection::Connection(const std::vector<std::string>& arguments, std::string store,
@@ -125,7 +137,7 @@ void Connection::write_packet(base::ByteView packet) {
     }
     pollfd room{process_.input(), POLLOUT, 0};
     if (::poll(&room, 1, static_cast<int>(stall_seconds_) * 1000) == 0) {
-      fail(fmt::format("the connection took nothing for {} seconds", stall_seconds_));
+      fail(fmt::format("the connection took nothing for {} seconds", stall_seconds_), stall_hint);
     }
   }
 }
@@ -148,7 +160,7 @@ Reply Connection::wait_for(std::unique_lock<std::mutex>& lock, Ticket ticket) {
     if (outcome == std::cv_status::timeout && packets_seen_ == before &&
         !replies_.contains(ticket)) {
       lock.unlock();
-      fail(fmt::format("the server said nothing for {} seconds", stall_seconds_));
+      fail(fmt::format("the server said nothing for {} seconds", stall_seconds_), stall_hint);
       lock.lock();
     }
   }
@@ -176,10 +188,10 @@ void Connection::read_replies(const std::stop_token& stopping) {
     }
     if (!stopping.stop_requested()) {
       read_errors();
-      fail("the connection ended");
+      fail("the connection ended", "");
     }
   } catch (const Error& error) {
-    fail(error.what());
+    fail(error.what(), error.hint());
   }
 }
 
@@ -200,7 +212,8 @@ void Connection::take_packets(base::Bytes& pending) {
     const auto rest = base::ByteView(pending).subspan(at);
     const auto size = PacketReader(rest).u32();
     if (size == 0 || size > packet_size_max) {
-      throw Error(ErrorKind::io, fmt::format("the server sent a packet of {} bytes", size))
+      throw Error(ErrorKind::io,
+                  fmt::format("the server does not speak SFTP: it sent a packet of {} bytes", size))
           .set_hint(
               "a login shell that prints something breaks SFTP: ssh HOST true must be silent");
     }
@@ -240,10 +253,13 @@ void Connection::read_errors() {
   }
 }
 
-void Connection::fail(const std::string& why) {
+void Connection::fail(const std::string& why, const std::string& hint) {
   {
     const std::lock_guard lock(mutex_);
-    if (why_broken_.empty()) why_broken_ = why;
+    if (why_broken_.empty()) {
+      why_broken_ = why;
+      hint_broken_ = hint;
+    }
     broken_ = true;
   }
   process_.kill();
@@ -254,10 +270,11 @@ void Connection::fail(const std::string& why) {
 void Connection::throw_broken() const {
   const auto said = last_line_of(last_words_);
   const auto meaning = explain_ssh_failure(last_words_);
-  throw Error(meaning.denied ? ErrorKind::access_denied : ErrorKind::unavailable,
+  throw Error(meaning.is_final() ? ErrorKind::access_denied : ErrorKind::unavailable,
               fmt::format("{}: {}{}{}", store_, why_broken_,
                           said.empty() ? "" : "; ssh said: ", base::printable(said)))
-      .set_hint(meaning.hint);
+      .set_hint(hint_broken_.empty() ? meaning.hint : hint_broken_)
+      .set_layer(meaning.layer);
 }
 
 }  // namespace holdfast::storage

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "base/error.hpp"
 #include "base/task_group.hpp"
 #include "packet.hpp"
 #include "ssh_process.hpp"
@@ -58,7 +59,8 @@ private:
   void take_packet(base::ByteView packet);
   void read_errors();
   void write_packet(base::ByteView packet);
-  void fail(const std::string& why);
+  /// `hint`: empty where ssh's last words say what to do.
+  void fail(const std::string& why, const std::string& hint);
   [[noreturn]] void throw_broken() const;
   Reply wait_for(std::unique_lock<std::mutex>& lock, Ticket ticket);
 
@@ -76,6 +78,7 @@ private:
   std::unordered_map<Ticket, Reply> replies_;
   std::uint64_t packets_seen_ = 0;
   std::string why_broken_;
+  std::string hint_broken_;
   std::string last_words_;  // of ssh
   std::atomic<bool> broken_ = false;
   base::TaskGroup reader_;  // last: it ends before what it uses
@@ -83,8 +86,10 @@ private:
 
 /// What ssh's last words mean. Public for its test.
 struct SshFailure {
-  bool denied = false;  // and not: unreachable
+  base::Layer layer = base::Layer::unknown;
   std::string hint;
+  /// Trying again would not help.
+  bool is_final() const { return layer >= base::Layer::trust; }
 };
 SshFailure explain_ssh_failure(const std::string& last_words);
 

@@ -61,10 +61,12 @@ TEST(SftpPacket, ANewerVersionIsSaid) {
 
 TEST(SshFailure, LastWordsAreExplained) {
   const auto changed = explain_ssh_failure("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @");
-  EXPECT_TRUE(changed.denied);
+  EXPECT_EQ(changed.layer, base::Layer::trust);
+  EXPECT_TRUE(changed.is_final());
   EXPECT_THAT(changed.hint, HasSubstr("another one than before"));
-  EXPECT_FALSE(explain_ssh_failure("ssh: Could not resolve hostname x").denied);
-  EXPECT_TRUE(explain_ssh_failure("root@x: Permission denied (publickey).").denied);
+  EXPECT_EQ(explain_ssh_failure("ssh: Could not resolve hostname x").layer, base::Layer::name);
+  EXPECT_EQ(explain_ssh_failure("root@x: Permission denied (publickey).").layer,
+            base::Layer::login);
 }
 
 }  // namespace

@@ -39,16 +39,6 @@ constexpr std::string_view temporary_end = ".tmp";
 constexpr std::size_t temporary_size = 4 + 16 + 4;
 constexpr const char* space_extension = "statvfs@openssh.com";
 
-bool is_object_name(const std::string& name) {
-  try {
-    check_name(name);
-    return true;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::invalid_input) throw;
-    return false;
-  }
-}
-
 bool is_temporary(const std::string& name) {
   return name.size() == temporary_size && name.starts_with(temporary_start) &&
          name.ends_with(temporary_end);
@@ -60,7 +50,8 @@ void require_root(Connection& connection, const std::string& root) {
   const auto there = stat_file(connection, root);
   if (there && there->is_directory()) return;
   throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", connection.store()))
-      .set_hint("check the path, and whether the disk is mounted on the server");
+      .set_hint("check the path, and whether the disk is mounted on the server")
+      .set_layer(base::Layer::place);
 }
 
 /// Free bytes below `path`; nothing when the server does not say.
@@ -254,6 +245,12 @@ public:
       ++removed;
     }
     return removed;
+  }
+
+  StoreStatus status() override {
+    const auto connection = pick();
+    require_root(*connection, root_);
+    return {free_bytes(*connection, root_), base::WallTime{time_of_server(connection), 0}};
   }
 
 private:

@@ -27,16 +27,6 @@ constexpr std::size_t listed_together = 16;
 constexpr std::uint64_t object_size_max = std::uint64_t{1} << 42;
 constexpr std::int64_t abandoned_after_seconds = 24 * 3600;
 
-bool is_object_name(const std::string& name) {
-  try {
-    check_name(name);
-    return true;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::invalid_input) throw;
-    return false;
-  }
-}
-
 class WebdavBackend final : public Backend {
 public:
   WebdavBackend(const Location& location, const WebdavOptions& options, WebdavContext context)
@@ -104,6 +94,13 @@ public:
     const auto outcome = remove_path(client_, name, "removing " + name);
     if (outcome == RemoveOutcome::was_absent) require_root(client_);
     return outcome;
+  }
+
+  StoreStatus status() override {
+    require_root(client_);
+    const std::vector<std::string> paths = {uploads_folder};
+    const auto folders = list_folders(client_, paths);
+    return {std::nullopt, folders[0] ? folders[0]->server_time : std::nullopt};
   }
 
   std::size_t remove_leftovers() override {

@@ -135,6 +135,7 @@ Error WebdavClient::error_of(const net::HttpResponse& response, const DavRequest
   for (const auto& row : status_rows) {
     if (row.status != response.status) continue;
     Error known(row.kind, error.what());
+    known.set_layer(error.layer());
     if (const auto asked = error.retry_after_seconds()) known.set_retry_after(*asked);
     return *row.hint == '\0' ? known : known.set_hint(row.hint);
   }

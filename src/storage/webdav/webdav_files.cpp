@@ -79,8 +79,7 @@ std::optional<Folder> folder_of(const WebdavClient& client, const DavRequest& re
   }
   if (!self->is_folder) return std::nullopt;
   folder.modified = self->modified;
-  folder.server_time =
-      parse_http_date(net::find_header(response.headers, "date").value_or(std::string()));
+  folder.server_time = net::time_of_server(response);
   return folder;
 }
 
@@ -100,7 +99,8 @@ void require_root(WebdavClient& client) {
   const auto root = look_at(client, "", "opening the store");
   if (root && root->is_folder) return;
   throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", client.store()))
-      .set_hint("check the path, and whether the disk is mounted on the server");
+      .set_hint("check the path, and whether the disk is mounted on the server")
+      .set_layer(base::Layer::place);
 }
 
 std::vector<std::optional<Folder>> list_folders(WebdavClient& client,

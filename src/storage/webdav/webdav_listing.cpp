@@ -6,8 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 
 namespace holdfast::storage {
@@ -18,7 +16,6 @@ using base::ErrorKind;
 namespace {
 
 constexpr std::size_t href_size_max = 16UL * 1024;
-constexpr std::size_t http_date_size = 29;
 
 [[noreturn]] void refuse(const char* what) {
   throw Error(ErrorKind::corrupt, fmt::format("the server's list of files {}", what))
@@ -63,7 +60,7 @@ bool read_properties(const net::XmlElement& response, DavEntry& entry) {
     if (const auto size = properties.child("getcontentlength").text(); !size.empty()) {
       entry.size = size_of(size);
     }
-    if (const auto time = parse_http_date(properties.child("getlastmodified").text())) {
+    if (const auto time = net::parse_http_date(properties.child("getlastmodified").text())) {
       entry.modified = time;
     }
   }
@@ -85,22 +82,6 @@ std::vector<DavEntry> parse_multistatus(base::ByteView xml, std::size_t count_ma
     if (read_properties(response, entry)) entries.push_back(std::move(entry));
   }
   return entries;
-}
-
-std::optional<base::WallTime> parse_http_date(std::string_view text) {
-  constexpr std::array<std::string_view, 12> months = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  if (text.size() != http_date_size || !text.ends_with(" GMT")) return std::nullopt;
-  const auto month = std::ranges::find(months, text.substr(8, 3));
-  if (month == months.end()) return std::nullopt;
-  try {
-    return base::parse_time(fmt::format("{}-{:02}-{}T{}Z", text.substr(12, 4),
-                                        month - months.begin() + 1, text.substr(5, 2),
-                                        text.substr(17, 8)));
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::invalid_input) throw;
-    return std::nullopt;
-  }
 }
 
 }  // namespace holdfast::storage

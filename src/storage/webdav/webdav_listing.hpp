@@ -24,7 +24,4 @@ struct DavEntry {
 /// or more than `count_max` entries.
 std::vector<DavEntry> parse_multistatus(base::ByteView xml, std::size_t count_max);
 
-/// "Sat, 21 Nov 2026 19:44:12 GMT", as HTTP writes times; nothing for any other text.
-std::optional<base::WallTime> parse_http_date(std::string_view text);
-
 }  // namespace holdfast::storage

@@ -73,6 +73,7 @@ public:
     return inner_.create(name);
   }
   RemoveOutcome remove(const std::string& name) override { return inner_.remove(name); }
+  StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }
 
   std::size_t read(const std::string& name, std::uint64_t offset,

@@ -98,6 +98,7 @@ public:
   RemoveOutcome remove(const std::string& name) override {
     return injector_.run(Operation::remove, name, [&] { return inner_.remove(name); });
   }
+  StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }
 
 private:

@@ -103,6 +103,9 @@ public:
     });
   }
 
+  StoreStatus status() override {
+    return retrier_.run([&](int) { return inner_.status(); });
+  }
   std::size_t remove_leftovers() override {
     return retrier_.run([&](int) { return inner_.remove_leftovers(); });
   }
