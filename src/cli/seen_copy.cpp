@@ -113,7 +113,25 @@ std::set<base::SnapshotId> snapshots_there(Session& session, const copies::CopyP
   return there;
 }
 
+constexpr std::int64_t period_seconds_default = 30LL * 24 * 3600;
+
 }  // namespace
+
+std::int64_t period_of(const CopyTarget& target) {
+  if (target.store == nullptr) return period_seconds_default;
+  return target.store->period_seconds.value_or(period_seconds_default);
+}
+
+bool is_overdue(Session& session, const SeenCopy& copy) {
+  if (!copy.target.offline) return false;
+  const auto due = session.services().clock().wall_now().seconds - period_of(copy.target);
+  const auto lacks = [&](const repository::Snapshot& snapshot) { return !copy.has(snapshot.id); };
+  const auto& snapshots = session.snapshots();
+  const auto first = std::ranges::find_if(snapshots, lacks);
+  if (first == snapshots.end()) return false;
+  // Of points that were forgotten meanwhile only the memory of the copy tells.
+  return first->started.seconds < due || (copy.seen && copy.seen->seconds < due);
+}
 
 SeenCopy look_at_copy(Session& session, const CopyTarget& target) {
   auto& repository = session.repository();

@@ -24,6 +24,12 @@ struct SeenCopy {
   bool is_away() const { return failure && target.offline; }
 };
 
+/// Whether a copy that is expected to be away has lacked a point for longer than its period (else
+/// 30 days), as far as this machine knows: it is time to connect it.
+bool is_overdue(Session& session, const SeenCopy& copy);
+/// How long an offline store may lack a point.
+std::int64_t period_of(const CopyTarget& target);
+
 /// Looks at the copy and remembers what it saw; of one that cannot be reached it tells what it
 /// remembers. Errors: of the repository only.
 SeenCopy look_at_copy(Session& session, const CopyTarget& target);

@@ -88,6 +88,7 @@ struct Store {
   std::string url;
   std::optional<unsigned> parity_percent;      // in packs, when it is made
   bool offline = false;                        // expected to be away most of the time
+  std::optional<std::int64_t> period_seconds;  // of an offline one: how long it may lack a point
   std::optional<bool> offsite;                 // in another place than the site
   std::string medium;                          // empty: what the scheme of the URL suggests
   std::optional<std::int64_t> verify_seconds;  // how long ago all of it may have been read

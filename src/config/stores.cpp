@@ -33,6 +33,17 @@ BucketSettings read_bucket(Section& section) {
   return bucket;
 }
 
+std::optional<std::int64_t> read_period(Reading& reading, Section& section, const YAML::Node& node,
+                                        bool offline) {
+  const auto period = section.duration("period");
+  if (period && !offline) {
+    reading.mistake(node["period"],
+                    fmt::format("{} is for offline stores only", section.name_of("period")),
+                    "write offline: true, or leave it out");
+  }
+  return period;
+}
+
 LoginSettings read_login(Reading& reading, Section& section, const YAML::Node& node) {
   LoginSettings login;
   login.password_file = section.path("password_file");
@@ -117,6 +128,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.limits = read_limits(reading, section);
   section.duration("lock");
   store.offline = section.boolean("offline").value_or(false);
+  store.period_seconds = read_period(reading, section, node, store.offline);
   store.offsite = section.boolean("offsite");
   store.medium = section.text("medium").value_or("");
   store.verify_seconds = section.duration("verify");

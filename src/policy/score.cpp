@@ -49,6 +49,9 @@ Rule rule_of_media(std::span<const Place> places) {
 }
 
 std::string error_of(const Place& place, base::WallTime now) {
+  if (place.overdue) {
+    return fmt::format("{} is overdue: connect it, then holdfast copy {}", place.name, place.name);
+  }
   if (place.production || !place.has_newest) return {};
   const auto there = place.url.empty() ? std::string() : " --repo " + place.url;
   if (place.damaged) return fmt::format("{} is damaged: holdfast repair{}", place.name, there);

@@ -20,6 +20,7 @@ struct Place {
   bool out_of_reach = false;  // offline, or locked: nobody can change it from here
   bool has_newest = false;    // the newest point of the site, whole
   bool damaged = false;
+  bool overdue = false;  // it should have been connected by now
   /// Everything there was read and found whole since; nothing: some of it never was.
   std::optional<base::WallTime> verified;
   std::int64_t verify_seconds = 30LL * 24 * 3600;  // how old that may be

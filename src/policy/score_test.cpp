@@ -80,6 +80,15 @@ TEST(Score, ErrorsAreDamageAndWhatWasLongNotRead) {
   EXPECT_EQ(rule(score_of(places, now), "errors").have, 2U);
 }
 
+TEST(Score, ADiskThatShouldHaveBeenConnectedIsAnError) {
+  auto places = perfect();
+  places[3].overdue = true;
+  places[3].has_newest = false;
+  const auto errors = rule(score_of(places, now), "errors");
+  EXPECT_EQ(errors.have, 1U);
+  EXPECT_THAT(errors.advice, HasSubstr("usb is overdue: connect it, then holdfast copy usb"));
+}
+
 TEST(Score, ADamagedCopyIsNoCopy) {
   auto places = perfect();
   places.pop_back();

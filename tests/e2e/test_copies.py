@@ -3,6 +3,7 @@
 import os
 import shutil
 
+import clocks
 import sshd
 import trees
 from program import CONFLICT, DONE, NOT_FOUND, PARTIAL, ProgramTest, USAGE
@@ -149,6 +150,34 @@ class Copies(ProgramTest):
         self.backup("blog", "--no-copies")
         self.assertEqual(self.score(PARTIAL)["copies"], False)
         self.assertIn("holdfast copy nas", self.run_program("score", expect=PARTIAL).text)
+
+    def test_a_disk_that_should_have_been_connected_is_overdue(self):
+        usb = self.path("usb")
+        self.config("usb", {"usb": f"{{url: '{usb}', offline: true, period: 20 days}}"})
+        self.backup("blog", "--no-copies")
+        self.run_program("copy", "--create")
+        os.rename(usb, usb + "-in-the-safe")
+        later, much_later = (clocks.clock_at(self, f"+{days}d") for days in (10, 25))
+
+        def state(code, **changes):
+            shown = self.run_program("copies", "--json", expect=code, **changes).json
+            return shown["copies"][0]["state"]
+        self.assertEqual(state(DONE, **much_later), "away", "it lacks nothing")
+        result = self.run_program("backup", "--json", **later)
+        self.assertEqual(result.json["copies"], [{"store": "usb", "state": "away"}])
+        self.assertEqual(state(DONE, **later), "away")
+        self.assertEqual(state(PARTIAL, **much_later), "overdue")
+        result = self.run_program("backup", "--json", **much_later)
+        self.assertEqual(result.json["copies"], [{"store": "usb", "state": "overdue"}])
+        self.assertIn("connect it", result.err)
+        self.assertIn("usb is overdue", self.run_program("score", expect=PARTIAL,
+                                                         **much_later).text)
+        os.rename(usb + "-in-the-safe", usb)
+        result = self.run_program("backup", "--json", **much_later)
+        self.assertEqual(len(result.json["copies"][0]["snapshots_sent"]), 3,
+                         "a disk that is there again is brought up to date by the next backup")
+        os.rename(usb, usb + "-in-the-safe")
+        self.assertEqual(state(DONE, **much_later), "away", "what it has is known")
 
     def test_damage_does_not_travel(self):
         self.backup()

@@ -2,9 +2,11 @@
 
 #include "base/error.hpp"
 #include "base/task_group.hpp"
+#include "base/units.hpp"
 #include "copies/copy.hpp"
 #include "copies/follow.hpp"
 #include "copy_report.hpp"
+#include "seen_copy.hpp"
 
 #include <fmt/format.h>
 
@@ -70,6 +72,22 @@ private:
   bool is_away_ = false;
 };
 
+void report_away(Session& session, const CopyTarget& target) {
+  auto& console = session.console();
+  const bool overdue = is_overdue(session, look_at_copy(session, target));
+  if (overdue) {
+    console.warn(fmt::format(
+        "{} is overdue: it lacks points for more than {}; connect it, then: "
+        "holdfast copy {}",
+        target.name, base::format_duration(static_cast<double>(period_of(target))), target.name));
+  } else {
+    console.note(fmt::format("{} is away; bring it up to date with: holdfast copy {}", target.name,
+                             target.name));
+  }
+  console.json().begin_object().field("store", std::string_view(target.name));
+  console.json().field("state", overdue ? "overdue" : "away").end_object();
+}
+
 }  // namespace
 
 struct BackupCopies::State {
@@ -110,13 +128,12 @@ void BackupCopies::finish(Session& session) {
   console.json().key("copies").begin_array();
   for (const auto& copy : state_->copies) {
     if (copy->is_away()) {
-      console.note(fmt::format("{} is away; bring it up to date with: holdfast copy {}",
-                               copy->target().name, copy->target().name));
-      console.json().begin_object().field("store", std::string_view(copy->target().name));
-      console.json().field("state", "away").end_object();
+      report_away(session, copy->target());
       continue;
     }
     static_cast<void>(report_copy(console, copy->result()));
+    // What it has now must be known when it is away.
+    if (copy->target().offline) look_at_copy(session, copy->target());
   }
   console.json().end_array();
 }

@@ -39,13 +39,15 @@ public:
     write_json(session, seen);
     print_copies(session, seen);
     print_snapshots(session, seen);
-    const bool behind = std::ranges::any_of(
-        seen, [](const SeenCopy& copy) { return copy.failure && !copy.target.offline; });
+    const bool behind = std::ranges::any_of(seen, [&](const SeenCopy& copy) {
+      return is_overdue(session, copy) || (copy.failure && !copy.target.offline);
+    });
     return behind ? base::exit_partial : base::exit_done;
   }
 
 private:
-  static std::string_view state_of(const SeenCopy& copy) {
+  static std::string_view state_of(Session& session, const SeenCopy& copy) {
+    if (is_overdue(session, copy)) return "overdue";
     if (copy.failure) return copy.target.offline ? "away" : "failed";
     return copy.plan.up_to_date() ? "up to date" : "behind";
   }
@@ -57,7 +59,7 @@ private:
     for (const auto& copy : seen) {
       json.begin_object().field("store", std::string_view(copy.target.name));
       json.field("url", std::string_view(copy.target.url));
-      json.field("offline", copy.target.offline).field("state", state_of(copy));
+      json.field("offline", copy.target.offline).field("state", state_of(session, copy));
       if (copy.failure) {
         json.key("error").begin_object();
         console.add_failure(*copy.failure);
@@ -111,7 +113,7 @@ private:
     Table table({left, left, right, right, left});
     table.add({"STORE", "STATE", "SIZE", "READ IN 30 DAYS", ""});
     for (const auto& copy : seen) {
-      table.add({base::printable(copy.target.name), std::string(state_of(copy)),
+      table.add({base::printable(copy.target.name), std::string(state_of(session, copy)),
                  copy.seen ? base::format_byte_count(copy.verified.bytes) : "", verified_of(copy),
                  lack_of(session, copy)});
     }

@@ -5,6 +5,7 @@
 #include "commands.hpp"
 #include "copy_report.hpp"
 #include "copy_targets.hpp"
+#include "seen_copy.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -84,6 +85,8 @@ private:
           result.collected =
               copies::collect_copy(repository, *opened, session.progress(), session.stopping());
         }
+        // What it has now must be known when it is away.
+        if (target.offline) look_at_copy(session, target);
       }
     } catch (const Error& error) {
       if (only) throw;

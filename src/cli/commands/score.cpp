@@ -110,6 +110,7 @@ private:
       place.offsite = offsite_of(target.store, scheme);
       place.out_of_reach = target.offline;
       place.has_newest = newest && copy.has(*newest);
+      place.overdue = is_overdue(session, copy);
       place.verify_seconds = target.store->verify_seconds.value_or(place.verify_seconds);
       if (copy.seen) add_readings(place, copy.verified);
       places.push_back(std::move(place));
@@ -165,7 +166,7 @@ private:
       json.field("medium", std::string_view(place.medium)).field("offsite", place.offsite);
       json.field("out_of_reach", place.out_of_reach);
       json.field("has_newest", place.has_newest || place.production);
-      json.field("damaged", place.damaged);
+      json.field("damaged", place.damaged).field("overdue", place.overdue);
       json.key("verified");
       if (place.verified) {
         json.value(std::string_view(place.verified->to_iso()));

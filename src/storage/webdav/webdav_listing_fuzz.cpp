@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "net/http.hpp"
 #include "webdav_listing.hpp"
 
 #include <cstddef>
