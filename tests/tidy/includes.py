@@ -20,6 +20,7 @@ FOREIGN = (
     ("gmock/*", TESTS),
     ("rapidcheck*", TESTS),
     ("openssl/*", ("src/crypto/*",)),
+    ("boost/*", ("src/http_server/*",)),
     ("sodium*", ("src/crypto/*", "src/base/secret.cpp")),
     ("immintrin.h", ("src/crypto/*", "src/pipeline/*")),
     ("isa-l/*", ("src/pipeline/*",)),
