@@ -56,6 +56,8 @@ constexpr Form s3_form{"write s3://bucket/prefix, or s3://host:port/bucket/prefi
 
 constexpr Form webdav_form{
     "write webdavs://user@host:port/path; user, port and path may be left out", true};
+constexpr Form rest_form{"write https://host:port/repository; the port may be left out", false,
+                         true};
 
 std::string normal_path(std::string_view text) {
   auto path = std::filesystem::path(text).lexically_normal().string();
@@ -144,11 +146,13 @@ Location parse_location(const std::string& text) {
   if (scheme == "webdav" || scheme == "webdavs") {
     return parse_remote(text, scheme, path, webdav_form);
   }
+  if (scheme == "https") return parse_remote(text, scheme, path, rest_form);
   if (scheme != "file") {
     throw Error(ErrorKind::unsupported,
                 fmt::format("'{}' names a kind of store that is not known", base::printable(text)))
         .set_hint(
-            "use a path, sftp://user@host/path, s3://bucket/prefix or webdavs://user@host/path");
+            "use a path, sftp://user@host/path, s3://bucket/prefix, webdavs://user@host/path or "
+            "https://host/repository");
   }
   if (path.empty() || (path != text && path.front() != '/')) {
     throw Error(ErrorKind::invalid_input,

@@ -7,7 +7,7 @@ namespace holdfast::storage {
 
 /// Where a repository lives, as a person writes it: a path, or a URL.
 struct Location {
-  std::string scheme;      // "file", "memory", "sftp", "s3", "webdav", "webdavs"
+  std::string scheme;      // "file", "memory", "sftp", "s3", "webdav", "webdavs", "https"
   std::string path;        // absolute; empty: not said
   std::string user{};      // empty: not said
   std::string host{};      // for "s3" without a port the name of a bucket

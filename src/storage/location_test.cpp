@@ -73,6 +73,17 @@ TEST(Location, of_a_webdav_folder_may_lack_all_but_the_host) {
   }
 }
 
+TEST(Location, of_a_rest_store_has_a_repository_and_no_user) {
+  const auto whole = parse_location("https://backup.example:8443/behind/a/proxy/blog/");
+  EXPECT_EQ(whole.port, 8443);
+  EXPECT_EQ(whole.url(), "https://backup.example:8443/behind/a/proxy/blog");
+  EXPECT_EQ(parse_location("https://[::1]/blog").host, "::1");
+  for (const char* text : {"https://h", "https://h/", "https:///blog", "https://token@h/blog",
+                           "https://u:secret@h/blog", "http://h/blog"}) {
+    EXPECT_THROW(parse_location(text), base::Error) << text;
+  }
+}
+
 TEST(Location, that_cannot_be_meant_is_refused) {
   for (const char* text : {"", "file://", "file://host/path", "gopher://x/y"}) {
     EXPECT_THROW(parse_location(text), base::Error) << text;
