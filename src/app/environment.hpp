@@ -14,6 +14,7 @@ cli::Environment read_environment(const std::string& version);
 struct StoreEnvironment {
   std::string ssh_config{};        // HOLDFAST_SSH_CONFIG: instead of the user's own
   base::Secret webdav_password{};  // HOLDFAST_WEBDAV_PASSWORD
+  base::Secret rest_token{};       // HOLDFAST_REST_TOKEN
   // As AWS's tools call them.
   std::string aws_access_key_id{};
   base::Secret aws_secret_access_key{};

@@ -70,6 +70,7 @@ doctor::Way way_to_file_store(const storage::Location& /*location*/,
 
 constexpr std::array stores = {
     Store{"file", open_file_store, way_to_file_store},
+    Store{"https", open_rest_store, way_to_rest_store},
     Store{"s3", open_s3_store, way_to_s3_store},
     Store{"sftp", open_sftp_store, way_to_sftp_store},
     Store{"webdav", open_webdav_store, way_to_webdav_store},

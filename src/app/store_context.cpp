@@ -66,4 +66,11 @@ base::Bytes output_of(const std::vector<std::string>& command, std::size_t size_
   return bytes;
 }
 
+base::Secret first_line(base::Bytes bytes) {
+  const auto text = base::as_text(bytes);
+  base::Secret line(base::as_bytes(text.substr(0, text.find_first_of("\r\n"))));
+  base::wipe(bytes);
+  return line;
+}
+
 }  // namespace holdfast::app

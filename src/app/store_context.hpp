@@ -6,6 +6,7 @@
 #include "base/random.hpp"
 #include "base/rate_limit.hpp"
 #include "base/retry.hpp"
+#include "base/secret.hpp"
 #include "config/config.hpp"
 #include "doctor/examination.hpp"
 #include "net/http.hpp"
@@ -40,6 +41,9 @@ std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
 base::Bytes output_of(const std::vector<std::string>& command, std::size_t size_max,
                       const std::stop_token& stopping);
 
+/// Of what a file holds or a command printed: its first line. Wipes the rest.
+base::Secret first_line(base::Bytes bytes);
+
 /// Straight to a server that speaks HTTP, unless a proxy stands between.
 doctor::Way way_to(const net::Origin& origin, const StoreContext& context);
 
@@ -47,11 +51,15 @@ doctor::Way way_to(const net::Origin& origin, const StoreContext& context);
 /// are no credentials.
 std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& location,
                                                 const StoreContext& context);
+/// A repository of `holdfast serve --store`, likewise.
+std::unique_ptr<storage::Backend> open_rest_store(const storage::Location& location,
+                                                  const StoreContext& context);
 /// A folder of a WebDAV server, likewise.
 std::unique_ptr<storage::Backend> open_webdav_store(const storage::Location& location,
                                                     const StoreContext& context);
 
 doctor::Way way_to_s3_store(const storage::Location& location, const StoreContext& context);
+doctor::Way way_to_rest_store(const storage::Location& location, const StoreContext& context);
 doctor::Way way_to_webdav_store(const storage::Location& location, const StoreContext& context);
 /// Where ssh connects to, by its own configuration, unless a jump host stands between.
 doctor::Way way_to_sftp_store(const storage::Location& location, const StoreContext& context);

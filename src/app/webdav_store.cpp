@@ -13,14 +13,6 @@ namespace {
 
 constexpr std::size_t password_size_max = 4096;
 
-/// Of what a file holds or a command printed: its first line.
-base::Secret first_line(base::Bytes bytes) {
-  const auto text = base::as_text(bytes);
-  base::Secret password(base::as_bytes(text.substr(0, text.find_first_of("\r\n"))));
-  base::wipe(bytes);
-  return password;
-}
-
 base::Secret find_password(const StoreContext& context) {
   const auto& login = context.settings.login;
   if (!login.password_command.empty()) {

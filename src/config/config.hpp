@@ -82,6 +82,12 @@ struct LoginSettings {
   bool allows_plain_password = false;         // over a connection without TLS
 };
 
+/// Where the token for a REST store is; else it comes from the environment.
+struct TokenSettings {
+  std::optional<std::string> file;   // absolute
+  std::vector<std::string> command;  // arguments; no shell
+};
+
 /// A place that keeps a repository or copies of it.
 struct Store {
   std::string name;
@@ -95,6 +101,7 @@ struct Store {
   HttpSettings http{};
   BucketSettings bucket{};
   LoginSettings login{};
+  TokenSettings token{};
   policy::BandwidthLimits limits{};  // of this store
   Place place;
 };

@@ -77,7 +77,7 @@ TEST(Config, SettingsOfABucketAreRead) {
   EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", region: x } }\n"),
               HasSubstr("stores.usb.region is for s3:// only"));
   EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", ca_file: x } }\n"),
-              HasSubstr("stores.usb.ca_file is for s3://, webdav://, webdavs:// only"));
+              HasSubstr("stores.usb.ca_file is for https://, s3://, webdav://, webdavs:// only"));
   EXPECT_THAT(mistakes_of("stores: { far: { url: \"s3://b\", addressing: x } }\n"),
               HasSubstr("stores.far.addressing"));
 }
@@ -99,6 +99,22 @@ TEST(Config, PasswordsOfAStoreAreNamedAndNotWritten) {
               HasSubstr("stores.a.password is there twice"));
   EXPECT_THAT(mistakes_of("stores: { a: { url: \"s3://b\", password_file: x } }\n"),
               HasSubstr("stores.a.password_file is for webdav://, webdavs:// only"));
+}
+
+TEST(Config, TokensOfAStoreAreNamedAndNotWritten) {
+  const auto parsed = parse_config(
+      "stores:\n"
+      "  a: { url: \"https://h/blog\", token_file: token, ca_file: ca.pem }\n"
+      "  b: { url: \"https://h/blog\", token_command: [pass, show] }\n",
+      "/etc/h.yaml");
+  EXPECT_TRUE(parsed.mistakes.empty()) << describe(parsed.mistakes, "h.yaml");
+  EXPECT_EQ(parsed.config.stores.at(0).token.file, "/etc/token");
+  EXPECT_EQ(parsed.config.stores.at(1).token.command.size(), 2U);
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"https://h/p\", token_file: x, "
+                          "token_command: [y] } }\n"),
+              HasSubstr("stores.a.token is there twice"));
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"s3://b\", token_file: x } }\n"),
+              HasSubstr("stores.a.token_file is for https:// only"));
 }
 
 TEST(Config, a_store_may_have_a_parity_of_its_own) {

@@ -56,7 +56,17 @@ LoginSettings read_login(Reading& reading, Section& section, const YAML::Node& n
   return login;
 }
 
-constexpr std::array over_http = {"s3://", "webdav://", "webdavs://"};
+TokenSettings read_token(Reading& reading, Section& section, const YAML::Node& node) {
+  TokenSettings token{section.path("token_file"), section.texts("token_command")};
+  if (token.file && !token.command.empty()) {
+    reading.mistake(node, fmt::format("{} is there twice", section.name_of("token")),
+                    "write token_file or token_command");
+  }
+  return token;
+}
+
+constexpr std::array over_http = {"https://", "s3://", "webdav://", "webdavs://"};
+constexpr std::array over_rest = {"https://"};
 constexpr std::array over_webdav = {"webdav://", "webdavs://"};
 constexpr std::array in_buckets = {"s3://"};
 
@@ -70,6 +80,7 @@ void check_settings_have_use(Reading& reading, const Store& store, const YAML::N
   const std::array kinds = {
       KindOfSettings{over_http,
                      {"ca_file", "client_certificate", "client_key", "pinned_key", "proxy"}},
+      KindOfSettings{over_rest, {"token_file", "token_command"}},
       KindOfSettings{over_webdav, {"password_file", "password_command", "plain_password"}},
       KindOfSettings{
           in_buckets,
@@ -121,6 +132,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.http = read_http(section);
   store.bucket = read_bucket(section);
   store.login = read_login(reading, section, node);
+  store.token = read_token(reading, section, node);
   if (store.url.empty()) {
     reading.mistake(node, fmt::format("stores.{} has no url", name),
                     "write url: \"file:///media/usb/holdfast\" or another place");

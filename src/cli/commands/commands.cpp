@@ -34,6 +34,10 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_key_split_command());
   commands.push_back(make_key_join_command());
   commands.push_back(make_key_rehearse_command());
+  commands.push_back(make_serve_command());
+  commands.push_back(make_token_list_command());
+  commands.push_back(make_token_add_command());
+  commands.push_back(make_token_remove_command());
   commands.push_back(make_version_command());
   commands.push_back(make_completion_command());
   return commands;

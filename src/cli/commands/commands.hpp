@@ -37,6 +37,10 @@ std::unique_ptr<Command> make_key_remove_command();
 std::unique_ptr<Command> make_key_rotate_command();
 std::unique_ptr<Command> make_key_split_command();
 std::unique_ptr<Command> make_repair_command();
+std::unique_ptr<Command> make_serve_command();
+std::unique_ptr<Command> make_token_add_command();
+std::unique_ptr<Command> make_token_list_command();
+std::unique_ptr<Command> make_token_remove_command();
 std::unique_ptr<Command> make_version_command();
 std::unique_ptr<Command> make_completion_command();
 

@@ -128,13 +128,14 @@ Error RestClient::error_of(const net::HttpResponse& response, const RestRequest&
   if (named == nullptr) {
     // Not from our server: a proxy before it, or something else altogether.
     Error known(has_row ? row->kind : error.kind(), error.what());
-    known.set_retry(error.retry());
+    known.set_retry(error.retry()).set_layer(error.layer());
     if (const auto asked = error.retry_after_seconds()) known.set_retry_after(*asked);
     return known.set_hint(response.status == 401 || response.status == 413 ? hint : not_ours_hint);
   }
   const auto said = base::as_text(response.body).substr(0, message_size_max);
   Error known(named->kind, said.empty() ? std::string(error.what())
                                         : fmt::format("{}: {}", doing, base::printable(said)));
+  known.set_layer(error.layer());
   if (const auto asked = error.retry_after_seconds()) known.set_retry_after(*asked);
   return known.set_hint(hint);
 }
