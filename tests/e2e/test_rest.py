@@ -170,11 +170,11 @@ class Rest(ProgramTest):
     def test_a_server_that_is_killed_in_the_middle_loses_nothing(self):
         self.init()
         first = self.backup()["snapshot"]["id"]
-        self.write("source/large", os.urandom(30_000_000))
+        self.write("source/large", os.urandom(90_000_000))
         running = self.start("backup", self.source)
         packs = os.path.join(self.store, "blog", "packs")
         # Once something of the new pack is there, under whatever name.
-        while self.bytes_in(packs) < 5_000_000 and running.poll() is None:
+        while self.bytes_in(packs) < 2_000_000 and running.poll() is None:
             threading.Event().wait(0.01)
         self.stop(signal.SIGKILL)
         _, errors = running.communicate()
