@@ -6,8 +6,8 @@
 #include "net/curl_client.hpp"
 
 #include "base/task_group.hpp"
-#include "curl_code.hpp"
 #include "curl_handles.hpp"
+#include "curl_setup.hpp"
 #include "curl_sockets.hpp"
 #include "net/body_pipe.hpp"
 #include "pace.hpp"
@@ -35,14 +35,10 @@ using base::ErrorKind;
 
 namespace {
 
-/// A transfer in which nothing moves is looked at so often.
-constexpr int look_ms = 1000;
 constexpr std::size_t headers_size_max = 64UL * 1024;
 constexpr std::size_t headers_count_max = 200;
-constexpr std::size_t transfer_buffer_size = 512UL * 1024;
 constexpr std::size_t transfer_buffer_size_min = 16UL * 1024;
 constexpr long idle_connections_max = 32;
-constexpr double stopping_stall_seconds_max = 5;
 
 /// One request, its handle and what came of it. Everything but `received` and `wake` belongs to the
 /// client's thread while the transfer is under way.
@@ -243,57 +239,25 @@ void set_method_and_body(Running& running) {
   if (size) set(handle, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(*size));
 }
 
-void add_header(HeaderList& list, const std::string& line) {
-  auto* const longer = curl_slist_append(list.get(), line.c_str());
-  if (longer == nullptr) throw Error(ErrorKind::io, "preparing a request: out of memory");
-  static_cast<void>(list.release());
-  list.reset(longer);
-}
-
 void set_headers(Running& running) {
   // Asking before sending costs a round trip each time, and is for bodies that are often refused.
-  add_header(running.headers, "Expect:");
+  add_line(running.headers, "Expect:");
   for (const auto& header : running.request.headers) {
     const auto line = header.name + ": " + header.value;
     if (line.find_first_of(std::string_view("\r\n\0", 3)) != line.npos) {
       throw Error(ErrorKind::invalid_input, "a header of a request has a line break in it");
     }
-    add_header(running.headers, line);
+    add_line(running.headers, line);
   }
   set(running.handle, CURLOPT_HTTPHEADER, running.headers.get());
 }
 
-void set_tls(const EasyHandle& handle, const HttpOptions& options) {
-  set(handle, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  set(handle, CURLOPT_SSL_VERIFYPEER, 1L);
-  set(handle, CURLOPT_SSL_VERIFYHOST, 2L);
-  if (!options.ca_file.empty()) {
-    set(handle, CURLOPT_CAINFO, options.ca_file.c_str());
-    set(handle, CURLOPT_CAPATH, static_cast<const char*>(nullptr));
-  }
-  if (!options.client_certificate.empty()) {
-    set(handle, CURLOPT_SSLCERT, options.client_certificate.c_str());
-    const auto& key = options.client_key.empty() ? options.client_certificate : options.client_key;
-    set(handle, CURLOPT_SSLKEY, key.c_str());
-  }
-  if (!options.pinned_key.empty()) {
-    set(handle, CURLOPT_PINNEDPUBLICKEY, options.pinned_key.c_str());
-  }
-}
-
 void set_connection(const EasyHandle& handle, const HttpOptions& options) {
-  set(handle, CURLOPT_NOSIGNAL, 1L);
+  set_way(handle, options);
   set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
   set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
   set(handle, CURLOPT_HTTP09_ALLOWED, 0L);
-  set(handle, CURLOPT_CONNECTTIMEOUT, options.connect_seconds_max);
-  set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
-  set(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   set(handle, CURLOPT_USERAGENT, options.user_agent.c_str());
-  if (options.proxy) {
-    set(handle, CURLOPT_PROXY, options.proxy->c_str());
-    if (options.proxy->empty()) set(handle, CURLOPT_NOPROXY, "*");
-  }
 }
 
 void prepare(Running& running, const HttpOptions& options) {
@@ -329,22 +293,11 @@ void prepare(Running& running, const HttpOptions& options) {
 // ---- results ----
 
 TransportFailure failure_of(const Running& running, CURLcode code) {
-  TransportFailure failure;
-  failure.what = running.own_verdict.value_or(transport_of(code));
-  const bool is_own = running.own_verdict.has_value();
-  curl_off_t connected_after = 0;
-  curl_easy_getinfo(running.handle.get(), CURLINFO_PRETRANSFER_TIME_T, &connected_after);
-  if (code == CURLE_OPERATION_TIMEDOUT && connected_after > 0) failure.what = Transport::stalled;
-  if (!is_own) {
-    failure.text = running.message[0] != '\0' ? running.message.data() : curl_easy_strerror(code);
+  auto failure = curl_failure(running.handle, code, running.message.data());
+  if (running.own_verdict) {
+    failure.what = *running.own_verdict;
+    failure.text.clear();
   }
-  long system_code = 0;
-  curl_easy_getinfo(running.handle.get(), CURLINFO_OS_ERRNO, &system_code);
-  failure.system_code = static_cast<int>(system_code);
-  curl_easy_getinfo(running.handle.get(), CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
-  long proxy_status = 0;
-  curl_easy_getinfo(running.handle.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-  if (!is_own && proxy_status >= 300) failure.what = Transport::proxy_refused;
   return failure;
 }
 
@@ -581,11 +534,7 @@ private:
 
 std::unique_ptr<HttpClient> make_http_client(HttpOptions options, const base::Clock& clock,
                                              std::stop_token stopping) {
-  // Not undone: other threads may still use what it prepares when this one ends.
-  static const CURLcode prepared = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (prepared != CURLE_OK) {
-    throw Error(ErrorKind::io, fmt::format("preparing libcurl: {}", curl_easy_strerror(prepared)));
-  }
+  prepare_libcurl();
   return std::make_unique<SharedClient>(
       std::make_shared<CurlClient>(std::move(options), clock, std::move(stopping)));
 }

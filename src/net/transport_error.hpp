@@ -18,8 +18,11 @@ enum class Transport : std::uint8_t {
   stalled,    // nothing moved any more
   too_slow,   // it took longer than any transfer may
   not_http,   // what came is no HTTP
+  not_ftp,    // what came is no FTP
   too_large,  // what came is larger than the caller takes
   tls_failed,
+  tls_not_offered,
+  login_refused,
   certificate_refused,  // of the server
   wrong_pinned_key,
   bad_ca_file,

@@ -19,6 +19,7 @@ FOREIGN = (
     ("gtest/*", TESTS),
     ("gmock/*", TESTS),
     ("rapidcheck*", TESTS),
+    ("openssl/ssl.h", ("src/net/curl_ftp.cpp",)),
     ("openssl/*", ("src/crypto/*",)),
     ("boost/*", ("src/http_server/*",)),
     ("sodium*", ("src/crypto/*", "src/base/secret.cpp")),
