@@ -50,6 +50,36 @@ bool send_all(int socket, base::ByteView bytes) {
   return true;
 }
 
+bool receive_all(int socket, base::MutableBytes into) {
+  while (!into.empty()) {
+    const auto got = ::recv(socket, into.data(), into.size(), 0);
+    if (got <= 0) return false;
+    into = into.subspan(static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
+template <std::size_t size>
+bool send_octets(int socket, const std::array<std::uint8_t, size>& octets) {
+  return send_all(socket, std::as_bytes(std::span(octets)));
+}
+
+/// Which port a client of a SOCKS 5 proxy asks for (RFC 1928), without a login and by an address of
+/// IPv4; 0 when it does not.
+std::uint16_t answer_socks(int socket) {
+  std::array<std::byte, 2> greeting{};
+  std::array<std::byte, 255> methods{};
+  std::array<std::byte, 10> request{};
+  if (!receive_all(socket, greeting)) return 0;
+  const auto count = std::to_integer<std::size_t>(greeting[1]);
+  if (!receive_all(socket, base::MutableBytes(methods).first(count))) return 0;
+  if (!send_octets<2>(socket, {5, 0}) || !receive_all(socket, request)) return 0;
+  if (std::to_integer<int>(request[3]) != 1) return 0;
+  if (!send_octets<10>(socket, {5, 0, 0, 1, 0, 0, 0, 0, 0, 0})) return 0;
+  return static_cast<std::uint16_t>(std::to_integer<unsigned>(request[8]) << 8U |
+                                    std::to_integer<unsigned>(request[9]));
+}
+
 }  // namespace
 
 sockaddr_in loopback_address(std::uint16_t port) {
@@ -84,6 +114,12 @@ bool wait_for_listener(std::uint16_t port) {
 
 CuttingProxy::CuttingProxy(std::uint16_t target_port)
     : listening_(tcp_socket()), target_port_(target_port) {
+  listen();
+}
+
+CuttingProxy::CuttingProxy(AsAsked) : CuttingProxy(std::uint16_t{0}) {}
+
+void CuttingProxy::listen() {
   auto address = loopback_address(0);
   socklen_t size = sizeof address;
   auto* const any = reinterpret_cast<sockaddr*>(&address);
@@ -96,6 +132,10 @@ CuttingProxy::CuttingProxy(std::uint16_t target_port)
 }
 
 CuttingProxy::~CuttingProxy() = default;
+
+std::string CuttingProxy::proxy_url() const {
+  return "socks5://127.0.0.1:" + std::to_string(port_);
+}
 
 void CuttingProxy::cut_after(std::uint64_t bytes, Cut how) {
   const std::lock_guard lock(mutex_);
@@ -135,16 +175,19 @@ void CuttingProxy::accept_all(const std::stop_token& stopping) {
 }
 
 void CuttingProxy::relay(base::Fd client, const std::stop_token& stopping) {
+  const auto port = target_port_ == 0 ? answer_socks(client.get()) : target_port_;
   const auto server = tcp_socket();
-  const auto target = loopback_address(target_port_);
+  const auto target = loopback_address(port);
   if (::connect(server.get(), reinterpret_cast<const sockaddr*>(&target), sizeof target) != 0) {
     return;
   }
   std::array<std::byte, relay_size> buffer;
   const std::array<int, 2> ends = {client.get(), server.get()};
+  std::array<bool, 2> ended = {false, false};
   bool stalled = false;
-  while (!stopping.stop_requested()) {
-    std::array<pollfd, 2> waiting = {pollfd{ends[0], POLLIN, 0}, pollfd{ends[1], POLLIN, 0}};
+  while (!stopping.stop_requested() && !(ended[0] && ended[1])) {
+    std::array<pollfd, 2> waiting = {pollfd{ended[0] ? -1 : ends[0], POLLIN, 0},
+                                     pollfd{ended[1] ? -1 : ends[1], POLLIN, 0}};
     if (stalled) {
       ::poll(nullptr, 0, look_ms);
       continue;
@@ -153,7 +196,12 @@ void CuttingProxy::relay(base::Fd client, const std::stop_token& stopping) {
     for (std::size_t from = 0; from < ends.size() && !stalled; ++from) {
       if (waiting[from].revents == 0) continue;
       const auto got = ::recv(ends[from], buffer.data(), buffer.size(), 0);
-      if (got <= 0) return;
+      if (got < 0) return;
+      if (got == 0) {  // the other direction may go on
+        ended[from] = true;
+        ::shutdown(ends[1 - from], SHUT_WR);
+        continue;
+      }
       do_not_wait(ends[from]);
       const auto size = static_cast<std::size_t>(got);
       auto how = Cut::close;

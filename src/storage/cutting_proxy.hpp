@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
 
 namespace holdfast::storage {
 
@@ -29,10 +30,17 @@ enum class Cut : std::uint8_t {
 /// Threads: all calls from any.
 class CuttingProxy {
 public:
+  enum AsAsked : std::uint8_t { as_asked };
+
   explicit CuttingProxy(std::uint16_t target_port);
+  /// A SOCKS 5 proxy: each connection goes to the port of this machine that it asks for, as
+  /// protocols with several connections need it. What is said for that is not counted.
+  explicit CuttingProxy(AsAsked);
   ~CuttingProxy();
 
   std::uint16_t port() const { return port_; }
+  /// "socks5://127.0.0.1:PORT"
+  std::string proxy_url() const;
   /// The connection that carries the byte number `bytes` from now on, in either direction, is cut
   /// there; once.
   void cut_after(std::uint64_t bytes, Cut how);
@@ -42,13 +50,14 @@ public:
   bool has_cut() const;
 
 private:
+  void listen();
   void accept_all(const std::stop_token& stopping);
   void relay(base::Fd client, const std::stop_token& stopping);
   /// How many of `size` bytes may pass; fewer than that: the cut comes then.
   std::size_t allow(std::size_t size, Cut& how);
 
   base::Fd listening_;
-  std::uint16_t target_port_;
+  const std::uint16_t target_port_;  // 0: as asked
   std::uint16_t port_ = 0;
   std::atomic<std::uint64_t> relayed_ = 0;
   mutable std::mutex mutex_;
