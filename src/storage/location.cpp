@@ -59,6 +59,8 @@ constexpr Form webdav_form{
 constexpr Form rest_form{"write https://host:port/repository; the port may be left out", false,
                          true};
 
+constexpr Form ftps_form{"write ftps://user@host:port/path; port and path may be left out", true};
+
 std::string normal_path(std::string_view text) {
   auto path = std::filesystem::path(text).lexically_normal().string();
   while (path.size() > 1 && path.back() == '/')
@@ -147,12 +149,13 @@ Location parse_location(const std::string& text) {
     return parse_remote(text, scheme, path, webdav_form);
   }
   if (scheme == "https") return parse_remote(text, scheme, path, rest_form);
+  if (scheme == "ftps" || scheme == "ftp") return parse_remote(text, scheme, path, ftps_form);
   if (scheme != "file") {
     throw Error(ErrorKind::unsupported,
                 fmt::format("'{}' names a kind of store that is not known", base::printable(text)))
         .set_hint(
-            "use a path, sftp://user@host/path, s3://bucket/prefix, webdavs://user@host/path or "
-            "https://host/repository");
+            "use a path, sftp://user@host/path, s3://bucket/prefix, webdavs://user@host/path, "
+            "https://host/repository or ftps://user@host/path");
   }
   if (path.empty() || (path != text && path.front() != '/')) {
     throw Error(ErrorKind::invalid_input,

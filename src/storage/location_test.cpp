@@ -84,6 +84,18 @@ TEST(Location, of_a_rest_store_has_a_repository_and_no_user) {
   }
 }
 
+TEST(Location, of_a_folder_of_an_ftp_server_may_lack_the_path) {
+  const auto whole = parse_location("ftps://ann@ftp.example:990/backups/blog/");
+  EXPECT_EQ(whole.scheme, "ftps");
+  EXPECT_EQ(whole.user, "ann");
+  EXPECT_EQ(whole.port, 990);
+  EXPECT_EQ(whole.url(), "ftps://ann@ftp.example:990/backups/blog");
+  EXPECT_EQ(parse_location("ftp://ann@h/").url(), "ftp://ann@h");
+  for (const char* text : {"ftps://", "ftps:///p", "ftps://ann:secret@h/p", "ftps://h:x/"}) {
+    EXPECT_THROW(parse_location(text), base::Error) << text;
+  }
+}
+
 TEST(Location, that_cannot_be_meant_is_refused) {
   for (const char* text : {"", "file://", "file://host/path", "gopher://x/y"}) {
     EXPECT_THROW(parse_location(text), base::Error) << text;
