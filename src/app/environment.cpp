@@ -73,6 +73,7 @@ StoreEnvironment read_store_environment() {
   environment.ssh_config = first_of({"HOLDFAST_SSH_CONFIG"});
   environment.webdav_password = secret("HOLDFAST_WEBDAV_PASSWORD");
   environment.rest_token = secret("HOLDFAST_REST_TOKEN");
+  environment.ftps_password = secret("HOLDFAST_FTPS_PASSWORD");
   environment.aws_access_key_id = first_of({"AWS_ACCESS_KEY_ID"});
   environment.aws_secret_access_key = secret("AWS_SECRET_ACCESS_KEY");
   environment.aws_session_token = first_of({"AWS_SESSION_TOKEN"});

@@ -15,6 +15,7 @@ struct StoreEnvironment {
   std::string ssh_config{};        // HOLDFAST_SSH_CONFIG: instead of the user's own
   base::Secret webdav_password{};  // HOLDFAST_WEBDAV_PASSWORD
   base::Secret rest_token{};       // HOLDFAST_REST_TOKEN
+  base::Secret ftps_password{};    // HOLDFAST_FTPS_PASSWORD
   // As AWS's tools call them.
   std::string aws_access_key_id{};
   base::Secret aws_secret_access_key{};

@@ -68,8 +68,15 @@ doctor::Way way_to_file_store(const storage::Location& /*location*/,
   return {};
 }
 
+std::unique_ptr<storage::Backend> open_limited_ftps_store(const storage::Location& location,
+                                                          const StoreContext& context) {
+  return limited(open_ftps_store(location, context), context);
+}
+
 constexpr std::array stores = {
     Store{"file", open_file_store, way_to_file_store},
+    Store{"ftp", open_limited_ftps_store, way_to_ftps_store},
+    Store{"ftps", open_limited_ftps_store, way_to_ftps_store},
     Store{"https", open_rest_store, way_to_rest_store},
     Store{"s3", open_s3_store, way_to_s3_store},
     Store{"sftp", open_sftp_store, way_to_sftp_store},

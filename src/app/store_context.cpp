@@ -1,5 +1,6 @@
 #include "store_context.hpp"
 
+#include "base/fd.hpp"
 #include "net/curl_client.hpp"
 #include "sources/stream/stream_source.hpp"
 
@@ -27,6 +28,8 @@ bool goes_through_proxy(const net::Origin& origin, const StoreContext& context) 
   return true;
 }
 
+constexpr std::size_t password_size_max = 4096;
+
 }  // namespace
 
 doctor::Way way_to(const net::Origin& origin, const StoreContext& context) {
@@ -37,8 +40,7 @@ doctor::Way way_to(const net::Origin& origin, const StoreContext& context) {
   return way;
 }
 
-std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
-                                                  const std::string& usual_ca_file) {
+net::HttpOptions http_options(const StoreContext& context, const std::string& usual_ca_file) {
   const auto& http = context.settings.http;
   net::HttpOptions options;
   options.ca_file = http.ca_file.value_or(usual_ca_file);
@@ -48,7 +50,24 @@ std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
   options.proxy = http.proxy;
   options.limits = context.limits;
   options.stall_seconds_max = context.stall_seconds;
-  return net::make_http_client(options, context.clock, context.stopping);
+  return options;
+}
+
+std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
+                                                  const std::string& usual_ca_file) {
+  return net::make_http_client(http_options(context, usual_ca_file), context.clock,
+                               context.stopping);
+}
+
+base::Secret find_password(const StoreContext& context, const base::Secret& usual) {
+  const auto& login = context.settings.login;
+  if (!login.password_command.empty()) {
+    return first_line(output_of(login.password_command, password_size_max, context.stopping));
+  }
+  if (login.password_file) {
+    return first_line(base::read_file(*login.password_file, password_size_max));
+  }
+  return usual.clone();
 }
 
 base::Bytes output_of(const std::vector<std::string>& command, std::size_t size_max,

@@ -9,7 +9,7 @@
 #include "base/secret.hpp"
 #include "config/config.hpp"
 #include "doctor/examination.hpp"
-#include "net/http.hpp"
+#include "net/curl_client.hpp"
 #include "storage/backend.hpp"
 #include "storage/location.hpp"
 
@@ -34,9 +34,14 @@ struct StoreContext {
   unsigned stall_seconds = 60;
 };
 
-/// With the authorities, certificates and proxy of the store.
+/// The authorities, certificates and proxy of the store.
+net::HttpOptions http_options(const StoreContext& context, const std::string& usual_ca_file = "");
+/// A client with these.
 std::shared_ptr<net::HttpClient> make_http_client(const StoreContext& context,
                                                   const std::string& usual_ca_file = "");
+/// The password of the user that the location names: from a command or a file, else `usual`. Empty:
+/// there is none. Errors: as output_of and base::read_file.
+base::Secret find_password(const StoreContext& context, const base::Secret& usual);
 /// What a command printed, cut at `size_max` bytes. Errors: as sources::open_command.
 base::Bytes output_of(const std::vector<std::string>& command, std::size_t size_max,
                       const std::stop_token& stopping);
@@ -57,10 +62,14 @@ std::unique_ptr<storage::Backend> open_rest_store(const storage::Location& locat
 /// A folder of a WebDAV server, likewise.
 std::unique_ptr<storage::Backend> open_webdav_store(const storage::Location& location,
                                                     const StoreContext& context);
+/// A folder of an FTP server, likewise.
+std::unique_ptr<storage::Backend> open_ftps_store(const storage::Location& location,
+                                                  const StoreContext& context);
 
 doctor::Way way_to_s3_store(const storage::Location& location, const StoreContext& context);
 doctor::Way way_to_rest_store(const storage::Location& location, const StoreContext& context);
 doctor::Way way_to_webdav_store(const storage::Location& location, const StoreContext& context);
+doctor::Way way_to_ftps_store(const storage::Location& location, const StoreContext& context);
 /// Where ssh connects to, by its own configuration, unless a jump host stands between.
 doctor::Way way_to_sftp_store(const storage::Location& location, const StoreContext& context);
 

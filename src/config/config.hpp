@@ -80,6 +80,7 @@ struct LoginSettings {
   std::optional<std::string> password_file;   // absolute
   std::vector<std::string> password_command;  // arguments; no shell
   bool allows_plain_password = false;         // over a connection without TLS
+  bool begins_with_tls = false;               // implicit TLS of FTP, at any port
 };
 
 /// Where the token for a REST store is; else it comes from the environment.

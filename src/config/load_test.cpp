@@ -77,7 +77,8 @@ TEST(Config, SettingsOfABucketAreRead) {
   EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", region: x } }\n"),
               HasSubstr("stores.usb.region is for s3:// only"));
   EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", ca_file: x } }\n"),
-              HasSubstr("stores.usb.ca_file is for https://, s3://, webdav://, webdavs:// only"));
+              HasSubstr("stores.usb.ca_file is for https://, s3://, webdav://, webdavs://, ftp://, "
+                        "ftps:// only"));
   EXPECT_THAT(mistakes_of("stores: { far: { url: \"s3://b\", addressing: x } }\n"),
               HasSubstr("stores.far.addressing"));
 }
@@ -97,8 +98,25 @@ TEST(Config, PasswordsOfAStoreAreNamedAndNotWritten) {
   EXPECT_THAT(mistakes_of("stores: { a: { url: \"webdavs://h/p\", password_file: x, "
                           "password_command: [y] } }\n"),
               HasSubstr("stores.a.password is there twice"));
-  EXPECT_THAT(mistakes_of("stores: { a: { url: \"s3://b\", password_file: x } }\n"),
-              HasSubstr("stores.a.password_file is for webdav://, webdavs:// only"));
+  EXPECT_THAT(
+      mistakes_of("stores: { a: { url: \"s3://b\", password_file: x } }\n"),
+      HasSubstr("stores.a.password_file is for webdav://, webdavs://, ftp://, ftps:// only"));
+}
+
+TEST(Config, WhereTlsBeginsIsSaidOfFtpServers) {
+  const auto parsed = parse_config(
+      "stores:\n"
+      "  a: { url: \"ftps://ann@h/p\", password_file: secret, tls: implicit }\n"
+      "  b: { url: \"ftps://ann@h/p\", tls: explicit, pinned_key: k }\n"
+      "  c: { url: \"ftp://ann@h/p\", plain_password: true }\n",
+      "/etc/h.yaml");
+  EXPECT_TRUE(parsed.mistakes.empty()) << describe(parsed.mistakes, "h.yaml");
+  EXPECT_TRUE(parsed.config.stores.at(0).login.begins_with_tls);
+  EXPECT_FALSE(parsed.config.stores.at(1).login.begins_with_tls);
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"ftps://ann@h/p\", tls: never } }\n"),
+              HasSubstr("stores.a.tls"));
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"webdavs://h/p\", tls: implicit } }\n"),
+              HasSubstr("stores.a.tls is for ftps:// only"));
 }
 
 TEST(Config, TokensOfAStoreAreNamedAndNotWritten) {

@@ -49,6 +49,7 @@ LoginSettings read_login(Reading& reading, Section& section, const YAML::Node& n
   login.password_file = section.path("password_file");
   login.password_command = section.texts("password_command");
   login.allows_plain_password = section.boolean("plain_password").value_or(false);
+  login.begins_with_tls = section.choice("tls", {"explicit", "implicit"}) == "implicit";
   if (login.password_file && !login.password_command.empty()) {
     reading.mistake(node, fmt::format("{} is there twice", section.name_of("password")),
                     "write password_file or password_command");
@@ -65,9 +66,11 @@ TokenSettings read_token(Reading& reading, Section& section, const YAML::Node& n
   return token;
 }
 
-constexpr std::array over_http = {"https://", "s3://", "webdav://", "webdavs://"};
+constexpr std::array over_tls = {"https://",   "s3://",  "webdav://",
+                                 "webdavs://", "ftp://", "ftps://"};
 constexpr std::array over_rest = {"https://"};
-constexpr std::array over_webdav = {"webdav://", "webdavs://"};
+constexpr std::array with_login = {"webdav://", "webdavs://", "ftp://", "ftps://"};
+constexpr std::array over_ftps = {"ftps://"};
 constexpr std::array in_buckets = {"s3://"};
 
 struct KindOfSettings {
@@ -78,10 +81,11 @@ struct KindOfSettings {
 /// A setting that the store does not heed is a mistake, not a comment.
 void check_settings_have_use(Reading& reading, const Store& store, const YAML::Node& node) {
   const std::array kinds = {
-      KindOfSettings{over_http,
+      KindOfSettings{over_tls,
                      {"ca_file", "client_certificate", "client_key", "pinned_key", "proxy"}},
       KindOfSettings{over_rest, {"token_file", "token_command"}},
-      KindOfSettings{over_webdav, {"password_file", "password_command", "plain_password"}},
+      KindOfSettings{with_login, {"password_file", "password_command", "plain_password"}},
+      KindOfSettings{over_ftps, {"tls"}},
       KindOfSettings{
           in_buckets,
           {"endpoint", "region", "profile", "credentials_file", "credentials_command", "addressing",

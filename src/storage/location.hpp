@@ -7,9 +7,9 @@ namespace holdfast::storage {
 
 /// Where a repository lives, as a person writes it: a path, or a URL.
 struct Location {
-  std::string
-      scheme;        // "file", "memory", "sftp", "s3", "webdav", "webdavs", "https", "ftp", "ftps"
-  std::string path;  // absolute; empty: not said
+  /// "file", "memory", "sftp", "s3", "webdav", "webdavs", "https", "ftp", "ftps"
+  std::string scheme;
+  std::string path;        // absolute; empty: not said
   std::string user{};      // empty: not said
   std::string host{};      // for "s3" without a port the name of a bucket
   std::uint16_t port = 0;  // 0: not said

@@ -35,6 +35,9 @@ struct FtpsContext {
 
 enum class FtpsOpen : std::uint8_t { existing, create };
 
+/// Where such a location is, without the password. `is_implicit`: as in the options.
+net::FtpServer ftp_server(const Location& location, bool is_implicit);
+
 /// Objects as files below a folder of an FTP server.
 ///
 /// Location: ftps://user@host:port/path: explicit TLS (AUTH TLS), port 21 unless said; at port 990,

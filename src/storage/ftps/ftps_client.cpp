@@ -42,19 +42,11 @@ constexpr std::array code_rows = {
     CodeRow{553, ErrorKind::access_denied, rights_hint},
 };
 
-net::FtpServer server_of(const Location& location, base::Secret password,
-                         const FtpsOptions& options) {
-  net::FtpServer server;
-  server.host = location.host;
-  server.port = location.port == 0 ? usual_port : location.port;
-  server.user = location.user;
+/// The same, with the password, when it may be sent there.
+net::FtpServer server_to_log_in_at(const Location& location, base::Secret password,
+                                   const FtpsOptions& options) {
+  auto server = ftp_server(location, options.is_implicit);
   server.password = std::move(password);
-  if (location.scheme == "ftp") {
-    server.tls = net::FtpTls::none;
-  } else if (options.is_implicit || location.port == implicit_port) {
-    server.tls = net::FtpTls::at_once;
-    if (location.port == 0) server.port = implicit_port;
-  }
   if (server.tls == net::FtpTls::none && !options.allows_plain) {
     throw Error(ErrorKind::access_denied,
                 fmt::format("{} would send names and password in the open", location.url()))
@@ -89,9 +81,23 @@ std::string root_of(const Location& location) {
 
 }  // namespace
 
+net::FtpServer ftp_server(const Location& location, bool is_implicit) {
+  net::FtpServer server;
+  server.host = location.host;
+  server.port = location.port == 0 ? usual_port : location.port;
+  server.user = location.user;
+  if (location.scheme == "ftp") {
+    server.tls = net::FtpTls::none;
+  } else if (is_implicit || location.port == implicit_port) {
+    server.tls = net::FtpTls::at_once;
+    if (location.port == 0) server.port = implicit_port;
+  }
+  return server;
+}
+
 FtpsClient::FtpsClient(const Location& location, base::Secret password, const FtpsOptions& options,
                        FtpsContext context)
-    : server_(server_of(location, std::move(password), options)),
+    : server_(server_to_log_in_at(location, std::move(password), options)),
       context_(std::move(context)),
       store_(location.url()),
       root_(root_of(location)),
