@@ -84,13 +84,13 @@ std::optional<Reading> read_entry(PendingEntry& entry, base::Buffer& into, const
 }  // namespace
 
 bool is_unchanged(PendingEntry& entry, sources::SourceFile& file) {
-  auto current = file.current();
+  const auto current = file.current();
   const auto& before = entry.listed;
   const bool same = current.entry.size == before.entry.size &&
                     current.entry.mtime_seconds == before.entry.mtime_seconds &&
                     current.entry.mtime_nanoseconds == before.entry.mtime_nanoseconds &&
                     current.identity == before.identity;
-  if (!same) refresh(entry.listed, std::move(current));
+  if (!same) refresh(entry.listed, current);
   return same;
 }
 
