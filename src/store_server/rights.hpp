@@ -13,7 +13,8 @@ namespace holdfast::store_server {
 /// go.
 void require_create(const Token& token, const std::string& name);
 /// Errors: access_denied, unless it is an object that a run itself takes away again: of a lease,
-/// whose end goes only after its start, or of the notes when packs were read.
+/// whose end goes only after its start, of the notes when packs were read, or of a
+/// diagnosis.
 void require_remove(const Token& token, const std::string& name, storage::Backend& repository);
 
 }  // namespace holdfast::store_server

@@ -33,7 +33,7 @@ protected:
 TEST_F(RightsTest, AppendOnlyTokensAddWhatTakesNothingAway) {
   for (const char* name :
        {"format", "keys/1", "epochs/0001.1", "packs/ab/1", "index/1", "snapshots/1", "reach/1",
-        "leases/1.start", "leases/1.end", "checks/1"}) {
+        "leases/1.start", "leases/1.end", "checks/1", "doctor/1/small"}) {
     EXPECT_TRUE(may_create(TokenKind::append_only, name)) << name;
   }
   for (const char* name : {"deletions/1", "tombs/1"}) {
@@ -48,7 +48,8 @@ TEST_F(RightsTest, AppendOnlyTokensRemoveWhatRunsRemove) {
     EXPECT_FALSE(may_remove(TokenKind::append_only, name)) << name;
     EXPECT_TRUE(may_remove(TokenKind::full, name)) << name;
   }
-  for (const char* name : {"leases/1.start", "leases/1.2", "leases/1.end", "checks/1"})
+  for (const char* name :
+       {"leases/1.start", "leases/1.2", "leases/1.end", "checks/1", "doctor/1/small"})
     EXPECT_TRUE(may_remove(TokenKind::append_only, name)) << name;
 }
 
