@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace holdfast::storage {
@@ -98,15 +99,23 @@ private:
   }
 
   void settle_part() {
+    if (failure_) std::rethrow_exception(failure_);
     if (!part_.transfer) return;
-    const auto response = client_.retrier().run([&](int failed) {
-      if (failed > 0) part_.transfer = client_.start(part_.request);
-      return client_.wait(*part_.transfer, part_.request, [](const net::HttpResponse& reply) {
-        return is_missing(reply, rest_missing_upload);
+    try {
+      const auto response = client_.retrier().run([&](int failed) {
+        if (failed > 0) part_.transfer = client_.start(part_.request);
+        return client_.wait(*part_.transfer, part_.request, [](const net::HttpResponse& reply) {
+          return is_missing(reply, rest_missing_upload);
+        });
       });
-    });
-    part_.transfer.reset();
-    if (!response.is_success()) throw_lost();
+      part_.transfer.reset();
+      if (!response.is_success()) throw_lost();
+    } catch (...) {
+      // Whoever else writes to it is told the same: a part is missing.
+      failure_ = std::current_exception();
+      part_.transfer.reset();
+      throw;
+    }
   }
 
   PutOutcome complete(const base::Hash& digest) {
@@ -145,6 +154,7 @@ private:
   std::string id_;  // of the upload; empty: none yet
   std::uint64_t sent_ = 0;
   bool done_ = false;
+  std::exception_ptr failure_;  // of a part
   base::Buffer buffer_;
   Part part_;
 };

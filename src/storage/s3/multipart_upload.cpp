@@ -45,6 +45,7 @@ MultipartUpload::~MultipartUpload() {
 }
 
 void MultipartUpload::add(base::Buffer bytes) {
+  require_whole();
   if (under_way_.size() == parts_under_way_max) settle_oldest();
   auto& part = under_way_.emplace_back();
   part.number = ++parts_;
@@ -55,6 +56,13 @@ void MultipartUpload::add(base::Buffer bytes) {
                   .query = {{"partNumber", std::to_string(part.number)}, {"uploadId", id_}},
                   .body = part.bytes.view()};
   part.transfer = client_.start(part.request);
+}
+
+void MultipartUpload::require_whole() const {
+  if (finished_.size() + under_way_.size() == static_cast<std::size_t>(parts_)) return;
+  throw Error(ErrorKind::unavailable,
+              fmt::format("{} in {}: a part was not stored", doing_, client_.store()))
+      .set_retry(base::Retry::never);
 }
 
 void MultipartUpload::settle_oldest() {
@@ -73,6 +81,7 @@ void MultipartUpload::settle_oldest() {
 }
 
 MultipartUpload::Outcome MultipartUpload::complete(net::Headers headers) {
+  require_whole();
   while (!under_way_.empty())
     settle_oldest();
   const auto xml = complete_upload_xml(finished_);

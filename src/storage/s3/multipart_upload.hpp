@@ -40,6 +40,8 @@ private:
     S3Request request{};
     std::unique_ptr<net::Transfer> transfer{};  // last: it ends before what it sends
   };
+  /// Errors: unavailable when a part failed: no other may be sent, and none completed.
+  void require_whole() const;
   void settle_oldest();
   /// Reads what became of it out of a reply whose status is success, whatever is in it.
   Outcome outcome_of(const net::HttpResponse& response, const std::string& doing) const;
