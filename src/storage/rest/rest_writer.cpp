@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 #include <utility>
 
 namespace holdfast::storage {
@@ -99,23 +98,18 @@ private:
   }
 
   void settle_part() {
-    if (failure_) std::rethrow_exception(failure_);
+    if (lacks_part_) throw_incomplete();
     if (!part_.transfer) return;
-    try {
-      const auto response = client_.retrier().run([&](int failed) {
-        if (failed > 0) part_.transfer = client_.start(part_.request);
-        return client_.wait(*part_.transfer, part_.request, [](const net::HttpResponse& reply) {
-          return is_missing(reply, rest_missing_upload);
-        });
+    lacks_part_ = true;  // until it is known to be there
+    const auto response = client_.retrier().run([&](int failed) {
+      if (failed > 0) part_.transfer = client_.start(part_.request);
+      return client_.wait(*part_.transfer, part_.request, [](const net::HttpResponse& reply) {
+        return is_missing(reply, rest_missing_upload);
       });
-      part_.transfer.reset();
-      if (!response.is_success()) throw_lost();
-    } catch (...) {
-      // Whoever else writes to it is told the same: a part is missing.
-      failure_ = std::current_exception();
-      part_.transfer.reset();
-      throw;
-    }
+    });
+    part_.transfer.reset();
+    if (!response.is_success()) throw_lost();
+    lacks_part_ = false;
   }
 
   PutOutcome complete(const base::Hash& digest) {
@@ -141,6 +135,12 @@ private:
     throw_lost();
   }
 
+  [[noreturn]] void throw_incomplete() const {
+    throw Error(ErrorKind::unavailable,
+                fmt::format("{} in {}: a part was not stored", doing(), client_.store()))
+        .set_retry(base::Retry::never);
+  }
+
   [[noreturn]] void throw_lost() const {
     throw Error(ErrorKind::unavailable,
                 fmt::format("{} in {}: the server has lost the upload", doing(), client_.store()))
@@ -154,7 +154,7 @@ private:
   std::string id_;  // of the upload; empty: none yet
   std::uint64_t sent_ = 0;
   bool done_ = false;
-  std::exception_ptr failure_;  // of a part
+  bool lacks_part_ = false;
   base::Buffer buffer_;
   Part part_;
 };
