@@ -7,9 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <fmt/format.h>
 
@@ -40,16 +38,6 @@ std::string peer_of(const asio::ip::tcp::socket& socket) {
   boost::system::error_code code;
   const auto endpoint = socket.remote_endpoint(code);
   return code ? "somebody" : endpoint.address().to_string();
-}
-
-template <class Message>
-void set_head(Message& message, const Reply& reply, bool keep_alive) {
-  message.version(http_1_1);
-  message.result(static_cast<unsigned>(reply.status));
-  message.set(http::field::server, "holdfast");
-  for (const auto& header : reply.headers)
-    message.insert(header.name, header.value);
-  message.keep_alive(keep_alive);
 }
 
 RequestHead head_of(const RequestParser& parser, const std::string& peer) {
@@ -129,64 +117,44 @@ void BeastExchange::decide_keep_alive() {
   }
 }
 
-void BeastExchange::reply(Reply reply) { wait(do_reply(std::move(reply))); }
-
-awaitable<void> BeastExchange::do_reply(Reply reply) {
-  if (head_.method == "HEAD") {
-    const auto size = reply.body.size();
-    co_await do_reply_to_head(std::move(reply), size);
-    co_return;
-  }
-  decide_keep_alive();
-  http::response<http::string_body> response;
-  set_head(response, reply, keeps_alive_);
-  response.body() = std::move(reply.body);
-  response.prepare_payload();
-  connection_.expire_after(options_.stall_seconds_max);
-  co_await http::async_write(connection_.stream, response, use_awaitable);
-}
-
-awaitable<void> BeastExchange::do_reply_to_head(Reply reply, std::uint64_t size) {
-  decide_keep_alive();
-  http::response<http::empty_body> response;
-  set_head(response, reply, keeps_alive_);
-  response.content_length(size);
-  connection_.expire_after(options_.stall_seconds_max);
-  co_await http::async_write(connection_.stream, response, use_awaitable);
+void BeastExchange::reply(Reply reply) {
+  const auto body = std::exchange(reply.body, {});
+  begin(reply, body.size());
+  wait(send(base::as_bytes(body), false));
 }
 
 void BeastExchange::begin_reply(Reply head, std::optional<std::uint64_t> size) {
-  wait(do_begin(std::move(head), size));
-}
-
-awaitable<void> BeastExchange::do_begin(Reply head, std::optional<std::uint64_t> size) {
-  if (head_.method == "HEAD") {
-    co_await do_reply_to_head(std::move(head), size.value_or(0));
-    co_return;
-  }
-  decide_keep_alive();
-  auto& response = response_.emplace();
-  set_head(response, head, keeps_alive_);
-  if (size) {
-    response.content_length(*size);
-  } else {
-    response.chunked(true);
-  }
-  response.body().more = true;
-  serializer_.emplace(response);
-  connection_.expire_after(options_.stall_seconds_max);
-  co_await http::async_write_header(connection_.stream, *serializer_, use_awaitable);
+  begin(head, size);
+  wait(send({}, true));
 }
 
 void BeastExchange::write(base::ByteView bytes) {
-  if (serializer_ && !bytes.empty()) wait(do_write(bytes, true));
+  if (!bytes.empty()) wait(send(bytes, true));
 }
 
-awaitable<void> BeastExchange::do_write(base::ByteView bytes, bool more) {
+void BeastExchange::begin(const Reply& head, std::optional<std::uint64_t> size) {
+  decide_keep_alive();
+  auto& response = response_.emplace();
+  response.version(http_1_1);
+  response.result(static_cast<unsigned>(head.status));
+  response.set(http::field::server, "holdfast");
+  for (const auto& header : head.headers)
+    response.insert(header.name, header.value);
+  response.keep_alive(keeps_alive_);
+  if (!size && head_.method != "HEAD") {
+    response.chunked(true);
+  } else if (response.result() != http::status::no_content) {  // which has no length either
+    response.content_length(size.value_or(0));
+  }
+  serializer_.emplace(response);
+}
+
+awaitable<void> BeastExchange::send(base::ByteView bytes, bool more) {
   auto& body = response_->body();
+  const bool has_body = head_.method != "HEAD";
   // Beast takes the same type for bodies that it fills and for those it sends.
-  body.data = const_cast<std::byte*>(bytes.data());  // NOLINT(*-const-cast)
-  body.size = bytes.size();
+  body.data = has_body ? const_cast<std::byte*>(bytes.data()) : nullptr;  // NOLINT(*-const-cast)
+  body.size = has_body ? bytes.size() : 0;
   body.more = more;
   connection_.expire_after(options_.stall_seconds_max);
   boost::system::error_code code;
@@ -197,7 +165,7 @@ awaitable<void> BeastExchange::do_write(base::ByteView bytes, bool more) {
 
 awaitable<void> BeastExchange::finish() {
   if (is_broken_) co_return;
-  if (serializer_ && !serializer_->is_done()) co_await do_write({}, false);
+  if (serializer_ && !serializer_->is_done()) co_await send({}, false);
   if (!expects_continue_) co_await drain();
 }
 

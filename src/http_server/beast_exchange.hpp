@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/stream_traits.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -16,7 +17,6 @@
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/serializer.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
 
 #include <atomic>
 
@@ -30,7 +30,7 @@ struct Connection {
   void expire_after(double seconds);
   void close();
 
-  boost::beast::ssl_stream<boost::beast::tcp_stream> stream;
+  boost::asio::ssl::stream<boost::beast::tcp_stream> stream;
   boost::beast::flat_buffer buffer;
   std::string peer;
   std::atomic<bool> is_busy = false;  // a request is at work
@@ -67,10 +67,10 @@ private:
   using BufferBody = boost::beast::http::buffer_body;
 
   boost::asio::awaitable<std::size_t> do_read(base::MutableBytes into);
-  boost::asio::awaitable<void> do_reply(Reply reply);
-  boost::asio::awaitable<void> do_reply_to_head(Reply reply, std::uint64_t size);
-  boost::asio::awaitable<void> do_begin(Reply head, std::optional<std::uint64_t> size);
-  boost::asio::awaitable<void> do_write(base::ByteView bytes, bool more);
+  /// Makes the head of a reply whose body has `size` bytes; unknown when nothing.
+  void begin(const Reply& head, std::optional<std::uint64_t> size);
+  /// Sends the head unless it went already, then `bytes`; `more` of them follow.
+  boost::asio::awaitable<void> send(base::ByteView bytes, bool more);
   boost::asio::awaitable<void> drain();
   template <class Result>
   Result wait(boost::asio::awaitable<Result> work);

@@ -33,15 +33,18 @@ void OpenPack::append(const pipeline::SegmentContext& context, base::ByteView fr
                       std::uint32_t encoded_size, std::vector<pipeline::ChunkInSegment> chunks) {
   // Held over the write: a pack is one stream, and others of its kind are open beside it.
   const std::lock_guard lock(mutex_);
-  if (!writer_) {
-    writer_ = backend_.create(pack_object_name(builder_.id()));
-    writer_->append(builder_.header());
-  }
-  writer_->append(framed);
-  builder_.append(context, framed, encoded_size, std::move(chunks));
+  failure_.run([&] {
+    if (!writer_) {
+      writer_ = backend_.create(pack_object_name(builder_.id()));
+      writer_->append(builder_.header());
+    }
+    writer_->append(framed);
+    builder_.append(context, framed, encoded_size, std::move(chunks));
+  });
 }
 
 pipeline::PackDirectory OpenPack::close() {
+  failure_.check();
   const auto name = pack_object_name(builder_.id());
   return base::with_context(
       [&] { return "storing " + name; },

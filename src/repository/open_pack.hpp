@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/first_failure.hpp"
 #include "base/random.hpp"
 #include "pipeline/pack.hpp"
 #include "pipeline/segment.hpp"
@@ -38,6 +39,7 @@ public:
   // From any thread that is inside:
 
   crypto::Aead cipher() const { return builder_.cipher(); }
+  /// Errors: those of the store; once one failed, all others and close() fail with the same.
   void append(const pipeline::SegmentContext& context, base::ByteView framed,
               std::uint32_t encoded_size, std::vector<pipeline::ChunkInSegment> chunks);
 
@@ -50,6 +52,7 @@ private:
   std::mutex mutex_;  // guards the builder and the writer while segments are appended
   pipeline::PackBuilder builder_;
   std::unique_ptr<storage::ObjectWriter> writer_;  // from the first segment on
+  base::FirstFailure failure_{"the pack lacks a segment"};
   std::uint64_t reserved_size_;
   std::size_t inside_ = 0;
   bool retired_ = false;

@@ -1,6 +1,7 @@
 #include "repository/write_session.hpp"
 
 #include "base/error.hpp"
+#include "base/first_failure.hpp"
 #include "base/task_group.hpp"
 #include "claimed_ids.hpp"
 #include "index_segment.hpp"
@@ -79,7 +80,7 @@ struct WriteSession::State {
         keys(to.keys().pack_write_keys(to.id())),
         lease(lease_store_of(to), lease_options_of(options),
               options.renews_by_thread ? Renewal::by_thread : Renewal::by_calls,
-              [this](std::exception_ptr lost) { remember(std::move(lost)); }),
+              [this](std::exception_ptr lost) { failure.remember(std::move(lost)); }),
         relied(to),
         reach(to.backend(), to.id(), to.keys(), to.environment().random) {
     to.read_unindexed_packs(false);
@@ -102,14 +103,11 @@ struct WriteSession::State {
   void write_index();
   void relieve();
 
-  template <class Work>
-  decltype(auto) guarded(Work&& work);
-  void check_alive();
-  void remember(std::exception_ptr first);
-
   Repository& repository;
   const WriteOptions options;
   const pipeline::PackWriteKeys keys;
+  // In any thread it ends the session: what is half written is never indexed.
+  base::FirstFailure failure{"this run cannot store anything more since it failed"};
   ClaimedIds claimed;
   ClaimedIds stored_again;  // because a prune means to delete what the index knows
 
@@ -117,11 +115,9 @@ struct WriteSession::State {
   std::array<Packs, 4> open;            // by kind
   std::array<std::uint64_t, 4> sent{};  // bytes reserved so far, by kind
   std::vector<PackDirectory> closed;    // stored, in no index segment yet
-  std::exception_ptr failure;           // why nothing may go on; null while all is well
 
   std::mutex indexing;
   std::atomic<std::size_t> pending_chunks = 0;
-  std::atomic<bool> failed = false;
   std::atomic<std::uint64_t> chunks_new = 0;
   std::atomic<std::uint64_t> bytes_new = 0;
   std::atomic<std::uint64_t> bytes_stored = 0;
@@ -131,40 +127,6 @@ struct WriteSession::State {
   ReliedPacks relied;
   ReachRecorder reach;
 };
-
-/// Throws the first failure again, so that whichever thread's exception is seen at the end, it is
-/// of the kind that ended the run.
-void WriteSession::State::check_alive() {
-  if (!failed.load()) return;
-  const std::lock_guard lock(mutex);
-  try {
-    std::rethrow_exception(failure);
-  } catch (const Error& first) {
-    Error again = first;
-    throw again.add_context("this run cannot store anything more since it failed");
-  }
-}
-
-void WriteSession::State::remember(std::exception_ptr first) {
-  const std::lock_guard lock(mutex);
-  if (!failure) failure = std::move(first);
-  failed = true;
-}
-
-/// The first failure in any thread ends the session: what is half written is never indexed.
-template <class Work>
-decltype(auto) WriteSession::State::guarded(Work&& work) {
-  check_alive();
-  try {
-    return work();
-  } catch (const Error& error) {
-    remember(std::make_exception_ptr(error));  // a copy: callers add context to the one thrown
-    throw;
-  } catch (const std::exception&) {
-    remember(std::current_exception());
-    throw;
-  }
-}
 
 /// The first pack's worth of bytes goes to one pack, so that a small run leaves few small packs;
 /// beyond that several are open and segments are spread at random, so that the order of files
@@ -206,7 +168,7 @@ void WriteSession::State::leave(const std::shared_ptr<OpenPack>& pack) {
 }
 
 void WriteSession::State::close(OpenPack& pack) {
-  check_alive();
+  failure.check();
   auto directory = pack.close();
   bytes_stored += directory.size;
   ++packs_stored;
@@ -256,7 +218,7 @@ void WriteSession::State::write_index() {
   // First, so that no page is ever found by somebody before what it names is known.
   bytes_stored += reach.flush();
   while (!packs.empty()) {
-    check_alive();
+    failure.check();
     const auto batch = take_batch(packs, options.pending_chunks_max);
     const auto stored = put_index_segment(repository.backend(), repository.id(), repository.keys(),
                                           index_body_of(batch), repository.environment().random);
@@ -302,7 +264,7 @@ WriteSession::WriteSession(Repository& repository, WriteOptions options)
 WriteSession::~WriteSession() = default;
 
 bool WriteSession::claim(const base::ChunkId& id) {
-  state_->check_alive();
+  state_->failure.check();
   if (state_->claimed.contains(id)) return false;
   switch (state_->relied.ask(id)) {
     case ReliedPacks::Answer::there:
@@ -320,13 +282,13 @@ bool WriteSession::contains(const base::ChunkId& id) const {
          state_->relied.ask(id) == ReliedPacks::Answer::there;
 }
 
-bool WriteSession::failed() const { return state_->failed; }
+bool WriteSession::failed() const { return state_->failure.happened(); }
 
 void WriteSession::store(PackKind kind, pipeline::SegmentBuilder& segment,
                          pipeline::SegmentCodec& codec) {
   HF_ASSERT(!segment.empty(), "a segment has chunks");
   auto& state = *state_;
-  state.guarded([&] {
+  state.failure.run([&] {
     state.lease->renew_if_due();
     const auto encoded = segment.encode();
     const auto compressed = codec.compress(encoded);
@@ -371,14 +333,14 @@ std::size_t WriteSession::adopt(const std::vector<base::PackId>& packs) {
         throw;
       }
     }
-    state.guarded([&] { state.relieve(); });
+    state.failure.run([&] { state.relieve(); });
   }
   return adopted;
 }
 
 void WriteSession::finish() {
   auto& state = *state_;
-  state.guarded([&] {
+  state.failure.run([&] {
     state.lease->renew_if_due();
     const std::lock_guard turn(state.indexing);
     state.close_all(state.retire_all());
@@ -400,7 +362,7 @@ void WriteSession::note_page(const base::ChunkId& id, base::ByteView page) {
     if (error.kind() != ErrorKind::corrupt) throw;
     return;
   }
-  state.guarded([&] {
+  state.failure.run([&] {
     state.reach.add(id, references);
     if (state.reach.pending_bytes() >= pending_reach_max) state.bytes_stored += state.reach.flush();
   });
@@ -408,7 +370,7 @@ void WriteSession::note_page(const base::ChunkId& id, base::ByteView page) {
 
 base::SnapshotId WriteSession::commit(Snapshot& snapshot) {
   auto& state = *state_;
-  return state.guarded([&] {
+  return state.failure.run([&] {
     state.relied.validate();
     const auto id = state.repository.snapshots().commit(
         snapshot, [&](const base::SnapshotId& committed, base::ByteView record) {

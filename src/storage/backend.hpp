@@ -28,6 +28,7 @@ enum class PutOutcome : std::uint8_t { stored, already_there };
 enum class RemoveOutcome : std::uint8_t { removed, was_absent };
 
 /// An object while it is written. It is invisible until commit; dropping it without abandons it.
+/// After an error nothing can be done with it but that.
 /// Threads: one at a time.
 class ObjectWriter {
 public:
