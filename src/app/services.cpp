@@ -55,12 +55,11 @@ std::unique_ptr<storage::Backend> open_sftp_store(const storage::Location& locat
   storage::SftpOptions options;
   options.config_file = context.environment.ssh_config;
   options.stall_seconds = context.stall_seconds;
-  auto store =
-      storage::open_sftp(location, options, context.random,
-                         context.creates ? storage::SftpOpen::create : storage::SftpOpen::existing);
-  // Inside: what is sent again counts again.
-  return storage::with_retries(limited(std::move(store), context), context.retries, context.random,
-                               base::make_sleeper(context.stopping));
+  return limited(
+      storage::open_sftp(location, options,
+                         {context.random, base::make_sleeper(context.stopping), context.retries},
+                         context.creates ? storage::SftpOpen::create : storage::SftpOpen::existing),
+      context);
 }
 
 doctor::Way way_to_file_store(const storage::Location& /*location*/,

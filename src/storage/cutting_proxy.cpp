@@ -137,11 +137,16 @@ std::string CuttingProxy::proxy_url() const {
   return "socks5://127.0.0.1:" + std::to_string(port_);
 }
 
-void CuttingProxy::cut_after(std::uint64_t bytes, Cut how) {
+std::uint64_t CuttingProxy::relayed(Way way) const {
+  return (way == Way::down ? 0 : relayed_up_.load()) + (way == Way::up ? 0 : relayed_down_.load());
+}
+
+void CuttingProxy::cut_after(std::uint64_t bytes, Cut how, Way way) {
   const std::lock_guard lock(mutex_);
   planned_ = true;
   left_ = bytes;
   how_ = how;
+  way_ = way;
 }
 
 bool CuttingProxy::has_cut() const {
@@ -149,16 +154,15 @@ bool CuttingProxy::has_cut() const {
   return !planned_;
 }
 
-std::size_t CuttingProxy::allow(std::size_t size, Cut& how) {
+std::size_t CuttingProxy::allow(std::size_t size, Way way, Cut& how) {
   const std::lock_guard lock(mutex_);
-  if (!planned_) return size;
+  if (!planned_ || (way_ != Way::both && way_ != way)) return size;
   const auto allowed = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
   left_ -= allowed;
-  if (allowed < size) {
-    planned_ = false;
-    how = how_;
-  }
-  return allowed;
+  if (allowed == size) return size;
+  planned_ = false;
+  how = how_;
+  return how == Cut::swallow ? 0 : allowed;
 }
 
 void CuttingProxy::accept_all(const std::stop_token& stopping) {
@@ -172,6 +176,21 @@ void CuttingProxy::accept_all(const std::stop_token& stopping) {
     relays.spawn(
         [this, client](const std::stop_token& ending) { relay(std::move(*client), ending); });
   }
+}
+
+bool CuttingProxy::pass(int from, int to, Way way, base::ByteView bytes, bool& stalled) {
+  do_not_wait(from);
+  auto how = Cut::close;
+  const auto allowed = allow(bytes.size(), way, how);
+  if (!send_all(to, bytes.first(allowed))) return false;
+  (way == Way::up ? relayed_up_ : relayed_down_) += allowed;
+  if (allowed == bytes.size()) return true;
+  stalled = how == Cut::stall;
+  if (how == Cut::reset || how == Cut::swallow) {
+    end_with_reset(from);
+    end_with_reset(to);
+  }
+  return stalled;
 }
 
 void CuttingProxy::relay(base::Fd client, const std::stop_token& stopping) {
@@ -202,20 +221,9 @@ void CuttingProxy::relay(base::Fd client, const std::stop_token& stopping) {
         ::shutdown(ends[1 - from], SHUT_WR);
         continue;
       }
-      do_not_wait(ends[from]);
-      const auto size = static_cast<std::size_t>(got);
-      auto how = Cut::close;
-      const auto allowed = allow(size, how);
-      if (!send_all(ends[1 - from], base::ByteView(buffer).first(allowed))) return;
-      relayed_ += allowed;
-      if (allowed == size) continue;
-      stalled = how == Cut::stall;
-      if (stalled) break;
-      if (how == Cut::reset) {
-        end_with_reset(ends[0]);
-        end_with_reset(ends[1]);
-      }
-      return;
+      const auto bytes = base::ByteView(buffer).first(static_cast<std::size_t>(got));
+      const auto way = from == 0 ? Way::up : Way::down;
+      if (!pass(ends[from], ends[1 - from], way, bytes, stalled)) return;
     }
   }
 }

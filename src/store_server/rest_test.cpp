@@ -258,36 +258,6 @@ TEST_F(RestTest, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
   EXPECT_GT(lost, 15) << "every request of a run was cut once";
 }
 
-TEST_F(RestTest, NothingIsLostOrDoubledWhereverTheNetworkIsCut) {
-  const auto large = random_bytes(large_size);
-  std::uint64_t whole = 0;
-  {
-    CuttingProxy proxy(around_.server().port());
-    RestSurroundings around;
-    use(*around.open(RestOpen::create, proxy.port()), large);
-    whole = proxy.relayed();
-  }
-  constexpr std::uint64_t positions = 32;
-  for (std::uint64_t position = 0; position < positions; ++position) {
-    SCOPED_TRACE(position);
-    CuttingProxy proxy(around_.server().port());
-    RestSurroundings around;
-    proxy.cut_after(whole * position / positions, position % 2 == 0 ? Cut::reset : Cut::close);
-    use(*around.open(RestOpen::create, proxy.port()), large);
-    EXPECT_TRUE(proxy.has_cut());
-  }
-}
-
-TEST_F(RestTest, ANetworkThatStallsIsLeft) {
-  CuttingProxy proxy(around_.server().port());
-  const auto backend = storage::open_rest(
-      around_.location(proxy.port()), around_.server().token(TokenKind::full),
-      around_.context(make_rest_test_client(around_.server(), 1)), RestOpen::create);
-  proxy.cut_after(700'000, Cut::stall);
-  use(*backend, random_bytes(large_size));
-  EXPECT_TRUE(proxy.has_cut());
-}
-
 TEST_F(RestTest, ACutCostsOnePartAtMost) {
   CuttingProxy proxy(around_.server().port());
   const auto backend = around_.open(RestOpen::create, proxy.port());

@@ -26,7 +26,7 @@ FOREIGN = (
     ("immintrin.h", ("src/crypto/*", "src/pipeline/*")),
     ("isa-l/*", ("src/pipeline/*",)),
     ("zstd*.h", ("src/pipeline/*", "src/repository/*")),
-    ("xxhash.h", ("src/pipeline/*", "src/repository/*", "src/backup/*")),
+    ("xxhash.h", ("src/pipeline/*", "src/storage/sftp/*", "src/repository/*", "src/backup/*")),
     ("google/protobuf/*", TESTS),
     ("sqlite3.h", ("src/sources/sqlite/*",)),
     ("yaml-cpp/*", ("src/config/*",)),

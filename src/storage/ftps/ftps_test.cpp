@@ -312,28 +312,6 @@ TEST_F(FtpsTest, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
   EXPECT_GT(lost, 60) << "every exchange of a run was cut once";
 }
 
-TEST_F(FtpsTest, NothingIsLostOrDoubledWhereverTheNetworkIsCut) {
-  const auto large = random_bytes(large_size);
-  std::uint64_t whole = 0;
-  {
-    CuttingProxy proxy(CuttingProxy::as_asked);
-    FtpsSurroundings around;
-    use(*around.open(FtpsOpen::create, proxy.proxy_url()), large);
-    whole = proxy.relayed();
-  }
-  constexpr std::uint64_t positions = 16;
-  for (const auto how : {Cut::reset, Cut::close}) {
-    for (std::uint64_t position = 0; position < positions; ++position) {
-      SCOPED_TRACE(position);
-      CuttingProxy proxy(CuttingProxy::as_asked);
-      FtpsSurroundings around;
-      proxy.cut_after(whole * position / positions, how);
-      use(*around.open(FtpsOpen::create, proxy.proxy_url()), large);
-      EXPECT_TRUE(proxy.has_cut());
-    }
-  }
-}
-
 TEST_F(FtpsTest, AListThatIsCutIsNotTakenForWhole) {
   const auto backend = around_.open();
   for (int i = 0; i < 300; ++i)
@@ -368,19 +346,6 @@ TEST_F(FtpsTest, AnUploadThatIsCutGoesOnWhereItWas) {
   EXPECT_TRUE(proxy.has_cut());
   EXPECT_LT(proxy.relayed() - before, large.size() + 4'000'000) << "not from the beginning";
   EXPECT_EQ(get(*backend, "packs/large", large.size()), large);
-}
-
-TEST_F(FtpsTest, ANetworkThatStallsIsLeft) {
-  const auto large = random_bytes(large_size);
-  // It keeps a file to itself until it gives up who was writing it.
-  const FtpsServer server({"data_connection_timeout=2"});
-  FtpsSurroundings around(server);
-  CuttingProxy proxy(CuttingProxy::as_asked);
-  around.http_.stall_seconds_max = 1;
-  const auto backend = around.open(FtpsOpen::create, proxy.proxy_url());
-  proxy.cut_after(200'000, Cut::stall);
-  use(*backend, large);
-  EXPECT_TRUE(proxy.has_cut());
 }
 
 /// As if it had last been changed so long ago.

@@ -201,41 +201,6 @@ TEST_F(S3Test, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
   EXPECT_GT(lost, 15) << "every request of a run was cut once";
 }
 
-TEST_F(S3Test, NothingIsLostOrDoubledWhereverTheNetworkIsCut) {
-  const auto large = random_bytes(large_size);
-  std::uint64_t whole = 0;
-  {
-    CuttingProxy proxy(rgw_.port());
-    S3Surroundings around;
-    use(*around.open(rgw_, {}, proxy.port()), large);
-    whole = proxy.relayed();
-  }
-  constexpr std::uint64_t positions = 16;
-  for (std::uint64_t position = 0; position < positions; ++position) {
-    SCOPED_TRACE(position);
-    CuttingProxy proxy(rgw_.port());
-    S3Surroundings around;
-    proxy.cut_after(whole * position / positions, position % 2 == 0 ? Cut::reset : Cut::close);
-    use(*around.open(rgw_, {}, proxy.port()), large);
-    EXPECT_TRUE(proxy.has_cut());
-    constexpr std::uint64_t part_and_headers = 6UL * 1024 * 1024;
-    EXPECT_LT(proxy.relayed(), whole + part_and_headers);
-  }
-}
-
-TEST_F(S3Test, ANetworkThatStallsIsLeft) {
-  const auto large = random_bytes(large_size);
-  CuttingProxy proxy(rgw_.port());
-  const auto http = make_test_client(1);
-  S3Options options;
-  options.endpoint = fmt::format("http://127.0.0.1:{}", proxy.port());
-  const auto backend =
-      open_s3(around_.location(), options, rgw_.source(), around_.context(http), S3Open::create);
-  proxy.cut_after(1'000'000, Cut::stall);
-  use(*backend, large);
-  EXPECT_TRUE(proxy.has_cut());
-}
-
 TEST_F(S3Test, ALongListComesInPages) {
   const auto backend = around_.open(rgw_);
   constexpr int count = 1100;

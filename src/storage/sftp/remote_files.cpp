@@ -23,6 +23,7 @@ constexpr std::uint32_t attributes_none = 0;
 constexpr std::uint32_t attributes_mode = 4;
 constexpr std::uint32_t file_mode = 0600;
 constexpr std::uint32_t directory_mode = 0700;
+constexpr const char* space_extension = "statvfs@openssh.com";
 constexpr const char* sync_extension = "fsync@openssh.com";
 /// Asked for at once of each directory: most have fewer entries than one answer holds.
 constexpr int name_requests = 2;
@@ -94,6 +95,29 @@ std::optional<FileAttributes> stat_file(Connection& connection, const std::strin
   throw Error(ErrorKind::io, "the SFTP server gave an answer of another kind");
 }
 
+void require_directory(Connection& connection, const std::string& root) {
+  const auto there = stat_file(connection, root);
+  if (there && there->is_directory()) return;
+  throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", connection.store()))
+      .set_hint("check the path, and whether the disk is mounted on the server")
+      .set_layer(base::Layer::place);
+}
+
+std::optional<std::uint64_t> free_bytes(Connection& connection, const std::string& path) {
+  if (!connection.has_extension(space_extension)) return std::nullopt;
+  const auto reply = connection.wait(connection.send(
+      PacketType::extended, PacketWriter().text(space_extension).text(path).view()));
+  if (reply.type != PacketType::extended_reply) return std::nullopt;
+  PacketReader reader(reply.fields);
+  reader.u64();  // block size
+  const auto fragment = reader.u64();
+  reader.u64();  // blocks
+  reader.u64();  // free
+  const auto available = reader.u64();
+  if (fragment != 0 && available > UINT64_MAX / fragment) return std::nullopt;
+  return available * fragment;
+}
+
 Status remove_file(Connection& connection, const std::string& path) {
   return wait_status(connection, ask(connection, PacketType::remove, path));
 }
@@ -122,12 +146,14 @@ RemoteFile::RemoteFile(std::shared_ptr<Connection> connection, const std::string
   fields.text(path);
   if (mode == Mode::read) {
     fields.u32(open_read).u32(attributes_none);
+  } else if (mode == Mode::resume) {
+    fields.u32(open_write).u32(attributes_none);
   } else {
     fields.u32(open_write | open_create | open_exclusive).u32(attributes_mode).u32(file_mode);
   }
   auto opened = opened_of(connection_->wait(connection_->send(PacketType::open, fields.view())));
   throw_unless_ok(*connection_, opened.status,
-                  (mode == Mode::read ? "opening " : "creating ") + path);
+                  (mode == Mode::create ? "creating " : "opening ") + path);
   handle_ = std::move(opened.handle);
 }
 

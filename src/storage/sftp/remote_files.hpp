@@ -15,6 +15,10 @@ void throw_unless_ok(const Connection& connection, const Status& status, const s
 Status wait_status(Connection& connection, Connection::Ticket ticket);
 /// Nothing when there is no such file.
 std::optional<FileAttributes> stat_file(Connection& connection, const std::string& path);
+/// Errors: not_found unless the directory `root` of the store is there.
+void require_directory(Connection& connection, const std::string& root);
+/// Free bytes below `path`; nothing when the server does not say.
+std::optional<std::uint64_t> free_bytes(Connection& connection, const std::string& path);
 Status remove_file(Connection& connection, const std::string& path);
 /// Makes directories that miss below `root`, which must be there; mode 0700.
 void make_directories(Connection& connection, const std::string& root, const std::string& path);
@@ -22,7 +26,11 @@ void make_directories(Connection& connection, const std::string& root, const std
 /// An open file; closed when dropped.
 class RemoteFile {
 public:
-  enum class Mode { read, create };
+  enum class Mode {
+    read,
+    create,  // one that is not there
+    resume,  // to write more into one that is
+  };
   /// Errors: not_found, access_denied, ...
   RemoteFile(std::shared_ptr<Connection> connection, const std::string& path, Mode mode);
   ~RemoteFile();
@@ -30,6 +38,7 @@ public:
   RemoteFile& operator=(const RemoteFile&) = delete;
 
   Connection& connection() const { return *connection_; }
+  const std::shared_ptr<Connection>& shared_connection() const { return connection_; }
   /// As Backend::read, with all requests under way at once.
   std::size_t read(std::uint64_t offset, base::MutableBytes into) const;
   /// Asks for the bytes to be written; at most `request_size_max` of them.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "base/retry.hpp"
 #include "storage/backend.hpp"
 #include "storage/location.hpp"
 
@@ -16,6 +17,13 @@ struct SftpOptions {
   unsigned stall_seconds = 60;   // a server that is silent for so long is given up
 };
 
+/// What a store needs of the program. Borrowed.
+struct SftpContext {
+  base::Random& random;
+  base::Sleeper sleeper;
+  base::RetryPolicy retries{};
+};
+
 enum class SftpOpen { existing, create };
 
 /// Objects as files below a directory of an SSH server, by its SFTP subsystem. The transport is the
@@ -25,8 +33,10 @@ enum class SftpOpen { existing, create };
 /// Durable: where the server has fsync@openssh.com (OpenSSH); on others as far as the server goes.
 ///          Visible whole or not at all: written under a name that no object has, then renamed,
 ///          which version 3 of the protocol refuses when the name is taken.
+/// Errors:  what may pass later is done again here, over another connection; an upload goes on from
+///          what the server had confirmed.
 /// With `create` the directory is made if missing; its parent must be there.
 std::unique_ptr<Backend> open_sftp(const Location& location, const SftpOptions& options,
-                                   base::Random& random, SftpOpen mode);
+                                   SftpContext context, SftpOpen mode);
 
 }  // namespace holdfast::storage

@@ -13,7 +13,8 @@ public:
   Backend& open() override {
     const auto& server = shared_sftp_server();
     return *backends_.emplace_back(open_sftp(server.address(directory_.file("store")),
-                                             server.options(), random_, SftpOpen::create));
+                                             server.options(), SftpContext{random_, [](double) {}},
+                                             SftpOpen::create));
   }
 
 private:

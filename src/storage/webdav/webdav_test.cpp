@@ -270,39 +270,6 @@ TEST_F(WebdavTest, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
   EXPECT_GT(lost, 30) << "every request of a run was cut once";
 }
 
-TEST_F(WebdavTest, NothingIsLostOrDoubledWhereverTheNetworkIsCut) {
-  const auto large = random_bytes(large_size);
-  std::uint64_t whole = 0;
-  {
-    CuttingProxy proxy(shared_webdav_server().tls_port());
-    WebdavSurroundings around;
-    use(*around.open(WebdavOpen::create, proxy.port()), large);
-    whole = proxy.relayed();
-  }
-  constexpr std::uint64_t positions = 32;
-  for (std::uint64_t position = 0; position < positions; ++position) {
-    SCOPED_TRACE(position);
-    CuttingProxy proxy(shared_webdav_server().tls_port());
-    WebdavSurroundings around;
-    proxy.cut_after(whole * position / positions, position % 2 == 0 ? Cut::reset : Cut::close);
-    use(*around.open(WebdavOpen::create, proxy.port()), large);
-    EXPECT_TRUE(proxy.has_cut());
-  }
-}
-
-TEST_F(WebdavTest, ANetworkThatStallsIsLeft) {
-  const auto large = random_bytes(large_size);
-  CuttingProxy proxy(shared_webdav_server().tls_port());
-  auto location = around_.location();
-  location.port = proxy.port();
-  const auto backend = open_webdav(
-      location, around_.options(),
-      around_.context(make_webdav_test_client(shared_webdav_server(), 1)), WebdavOpen::create);
-  proxy.cut_after(700'000, Cut::stall);
-  use(*backend, large);
-  EXPECT_TRUE(proxy.has_cut());
-}
-
 /// As if it had last been changed so long ago.
 void make_older(const std::string& path, std::chrono::minutes age) {
   std::filesystem::last_write_time(path, std::filesystem::file_time_type::clock::now() - age);
