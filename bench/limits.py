@@ -1,7 +1,6 @@
 """Limits of bandwidth: what passes in ten seconds, counted on the wire, and the longest silence in
 them. Another rate in the file while a backup runs is one of the rows."""
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -9,6 +8,7 @@ import time
 
 import measure
 import tools
+from relay import Relay
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/support"))
 import nginx  # noqa: E402
@@ -20,46 +20,10 @@ SETTLE_SECONDS = 1.5  # the first pieces, and the second after which a file is l
 DATA_BYTES = RATE * 20
 TOLERANCE = 0.05
 SILENCE_SECONDS_MAX = 1
-BUFFER_BYTES = 64 << 10  # of the relay: what waits in it is not on the wire
-
-
-class Relay:
-    """Passes on what comes, and notes when how many bytes went "up" and "down"."""
-
-    def __init__(self, port):
-        self.target = port
-        self.seen = {"up": [], "down": []}
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                here = self.listener.accept()[0]
-            except OSError:
-                return
-            there = socket.create_connection(("127.0.0.1", self.target))
-            for end in (here, there):
-                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)
-            for way, source, sink in (("up", here, there), ("down", there, here)):
-                threading.Thread(target=self.pump, args=(way, source, sink), daemon=True).start()
-
-    def pump(self, way, source, sink):
-        try:
-            while part := source.recv(BUFFER_BYTES):
-                sink.sendall(part)
-                self.seen[way].append((time.monotonic(), len(part)))
-            sink.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def stop(self):
-        self.listener.close()
 
 
 class Folder:
-    """As Relay, of a folder that is written to."""
+    """Counts as a relay does, of a folder that is written to."""
 
     def __init__(self, path):
         self.seen = {"up": []}

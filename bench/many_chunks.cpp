@@ -3,7 +3,7 @@
 // the contents are not worth mentioning. So a plan of a prune has as much to think about as in a
 // repository of many terabytes.
 //
-// usage: many_chunks REPOSITORY CACHE PASSPHRASE [SNAPSHOTS]
+// usage: many_chunks REPOSITORY CACHE PASSPHRASE [SNAPSHOTS [PACK_SIZE]]
 // With the usual 1,000 snapshots there are 10 million chunks, half of them from the first snapshot.
 #include "base/clock.hpp"
 #include "base/error.hpp"
@@ -32,17 +32,16 @@ constexpr std::size_t files_per_directory = 100;
 constexpr std::size_t chunks_per_file = 50;
 /// As many small files as commonly stand together.
 constexpr std::size_t chunks_per_segment = 40;
-constexpr std::uint64_t pack_size = 32'000;
 
 class Site {
 public:
-  Site(repository::Repository& repository, std::size_t directories)
-      : repository_(repository), directories_(directories) {}
+  Site(repository::Repository& repository, std::size_t directories, std::uint64_t pack_size)
+      : repository_(repository), directories_(directories), pack_size_(pack_size) {}
 
   /// A snapshot after the contents of these directories changed.
   void back_up(std::size_t first, std::size_t end) {
     repository::WriteOptions options;
-    options.pack_size_target = pack_size;
+    options.pack_size_target = pack_size_;
     options.compression_level = 1;
     repository::WriteSession session(repository_, options);
     session.builds_on(parent_);
@@ -105,6 +104,7 @@ private:
 
   repository::Repository& repository_;
   std::vector<repository::Node> directories_;
+  const std::uint64_t pack_size_;
   std::optional<base::SnapshotId> parent_;
   pipeline::SegmentBuilder segment_;
   pipeline::SegmentCodec codec_{1};
@@ -112,33 +112,37 @@ private:
 };
 
 void run(const std::string& directory, const std::string& cache, std::string_view passphrase,
-         std::size_t snapshots) {
+         std::size_t snapshots, std::uint64_t pack_size) {
   const auto store = storage::open_local(directory, storage::LocalOpen::existing);
   base::SystemClock clock;
   base::SystemRandom random;
   const auto repository = repository::Repository::open(
       *store, base::Secret(base::as_bytes(passphrase)), {clock, random, cache});
-  Site site(*repository, snapshots);
+  Site site(*repository, snapshots, pack_size);
   site.back_up(0, snapshots);
   for (std::size_t i = 1; i < snapshots; ++i)
     site.back_up(i - 1, i);
   fmt::print("{} snapshots, {} chunks\n", snapshots, repository->fresh_index().chunk_count());
 }
 
+/// The number in `text`; 0 when it is none.
+std::uint64_t number_of(std::string_view text) {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  std::size_t snapshots = 1000;
-  if (count == 5) {
-    const std::string_view text = arguments[4];
-    std::from_chars(text.data(), text.data() + text.size(), snapshots);
-  }
-  if (count < 4 || count > 5 || snapshots == 0) {
-    fmt::print("usage: many_chunks REPOSITORY CACHE PASSPHRASE [SNAPSHOTS]\n");
+  const auto snapshots = count > 4 ? number_of(arguments[4]) : 1000;
+  const auto pack_size = count > 5 ? number_of(arguments[5]) : 32'000;
+  if (count < 4 || count > 6 || snapshots == 0 || pack_size == 0) {
+    fmt::print("usage: many_chunks REPOSITORY CACHE PASSPHRASE [SNAPSHOTS [PACK_SIZE]]\n");
     return 2;
   }
   try {
-    run(arguments[1], arguments[2], arguments[3], snapshots);
+    run(arguments[1], arguments[2], arguments[3], snapshots, pack_size);
     return 0;
   } catch (const std::exception& error) {
     fmt::print("many_chunks: {}\n", error.what());

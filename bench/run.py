@@ -10,6 +10,7 @@ import browse
 import data
 import limits
 import measure
+import network
 import prune
 import safety
 import tools
@@ -24,7 +25,7 @@ SIZE_GOAL = 0.80
 MEMORY_GOAL = 1.0
 MEMORY_LIMIT = 160
 SECTIONS = ["tree", "large", "touched", "many", "index", "browse", "safety",
-            "prune", "limits"]
+            "prune", "limits", "network"]
 
 
 def work_rounds(label, tool, path, runs, verbs, scratch):
@@ -208,6 +209,7 @@ def measured(name, options, work, scratch, everyone):
         "safety": lambda: safety.section(work, scratch),
         "prune": lambda: prune.section(scratch, built("many_chunks")),
         "limits": lambda: limits.section(scratch),
+        "network": lambda: network.section(work, scratch, options.runs, built("many_chunks")),
     }[name]()
     heading, rest = lines[0], lines[1:]
     return [heading, "", f"Measured {time.strftime('%Y-%m-%d %H:%M')} at {commit()}."] + rest
