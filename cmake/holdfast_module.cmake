@@ -108,6 +108,10 @@ endfunction()
 function(_holdfast_tests name target label sources libraries)
   add_executable(${target} ${sources})
   target_compile_options(${target} PRIVATE ${holdfast_warnings})
+  if(CMAKE_CXX_FLAGS MATCHES "fsanitize=[a-z,]*undefined")
+    # In what is tested, not in the matchers of the tests: they compile in two thirds of the time.
+    target_compile_options(${target} PRIVATE -fno-sanitize=undefined)
+  endif()
   target_link_libraries(${target} PRIVATE ${libraries} GTest::gmock_main rapidcheck
                         rapidcheck_gtest)
   # Listed when ctest starts: building never runs a test executable.

@@ -7,6 +7,7 @@
 #include "sources/sqlite/sqlite_source.hpp"
 #include "sources/stream/stream_source.hpp"
 #include "storage/local/local_backend.hpp"
+#include "storage/local/mount_kind.hpp"
 #include "storage/sftp/sftp_backend.hpp"
 #include "storage/wrappers/wrappers.hpp"
 #include "store_context.hpp"
@@ -45,9 +46,14 @@ std::unique_ptr<storage::Backend> limited(std::unique_ptr<storage::Backend> stor
 
 std::unique_ptr<storage::Backend> open_file_store(const storage::Location& location,
                                                   const StoreContext& context) {
-  return limited(storage::open_local(location.path, context.creates ? storage::LocalOpen::create
-                                                                    : storage::LocalOpen::existing),
-                 context);
+  auto store =
+      limited(storage::open_local(location.path, context.creates ? storage::LocalOpen::create
+                                                                 : storage::LocalOpen::existing),
+              context);
+  // A disk that fails is not asked again.
+  if (!storage::is_on_network(location.path)) return store;
+  return storage::with_retries(std::move(store), context.retries, context.random,
+                               base::make_sleeper(context.stopping));
 }
 
 std::unique_ptr<storage::Backend> open_sftp_store(const storage::Location& location,

@@ -102,7 +102,8 @@ DurableFile::Outcome rename_in_turn(const std::string& from, const std::string& 
 }
 
 /// Gives the file `from` the name `to` unless that exists; `from` may or may not be left.
-DurableFile::Outcome rename_if_absent(const std::string& from, const std::string& to) {
+DurableFile::Outcome rename_if_absent(const Fd& file, const std::string& from,
+                                      const std::string& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) {
     return DurableFile::Outcome::stored;
   }
@@ -110,7 +111,10 @@ DurableFile::Outcome rename_if_absent(const std::string& from, const std::string
   if (!lacks_operation(errno)) throw system_error(errno, "storing " + to);
 
   if (::link(from.c_str(), to.c_str()) == 0) return DurableFile::Outcome::stored;
-  if (errno == EEXIST) return DurableFile::Outcome::already_there;
+  if (errno == EEXIST) {
+    // A client of NFS asks again when the reply was lost, and hears of its own success.
+    return leads_to(to, file) ? DurableFile::Outcome::stored : DurableFile::Outcome::already_there;
+  }
   if (!lacks_operation(errno)) throw system_error(errno, "storing " + to);
 
   return rename_in_turn(from, to);
@@ -154,7 +158,7 @@ DurableFile::Outcome DurableFile::commit(Existing existing) {
   sync_file(file_.get(), path_);
   auto outcome = Outcome::stored;
   if (existing == Existing::keep) {
-    outcome = rename_if_absent(temporary_, path_);
+    outcome = rename_if_absent(file_, temporary_, path_);
     remove_name(temporary_);
   } else if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
     throw system_error(errno, "storing " + path_);
@@ -241,19 +245,19 @@ Fd open_leftover(const std::string& name) {
   throw system_error(errno, "opening " + name);
 }
 
-bool is_regular(const Fd& file, const std::string& name) {
+bool is_regular_and_older(const Fd& file, const std::string& name, std::int64_t changed_before) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) throw system_error(errno, "looking at " + name);
-  return S_ISREG(status.st_mode);
+  return S_ISREG(status.st_mode) && status.st_mtim.tv_sec < changed_before;
 }
 
 }  // namespace
 
-std::size_t remove_abandoned_files(const std::string& directory) {
+std::size_t remove_abandoned_files(const std::string& directory, std::int64_t changed_before) {
   std::size_t removed = 0;
   for (const auto& name : temporary_names_in(directory)) {
     const auto file = open_leftover(name);
-    if (!file || !is_regular(file, name)) continue;
+    if (!file || !is_regular_and_older(file, name, changed_before)) continue;
     if (lock_if_free(file, name) != Lock::held || !leads_to(name, file)) continue;
     remove_name(name);
     ++removed;

@@ -48,8 +48,10 @@ void write_cache(const std::string& path, ByteView bytes, mode_t mode);
 void sync_directory(const std::string& path);
 /// mkdir -p with directory fsyncs.
 void make_directories(const std::string& path, mode_t mode);
-/// Removes temporary files in `directory` whose writer is gone; returns how many.
-std::size_t remove_abandoned_files(const std::string& directory);
+/// Removes temporary files in `directory` whose writer is gone and that were last changed before
+/// then (seconds since 1970); returns how many.
+std::size_t remove_abandoned_files(const std::string& directory,
+                                   std::int64_t changed_before = INT64_MAX);
 /// How DurableFile names temporaries: everything that starts with this is not an object.
 inline constexpr const char* temporary_prefix = ".tmp-";
 

@@ -60,6 +60,24 @@ ErrorKind kind_of(int code) {
   }
 }
 
+/// Of network file systems: they may be back a moment later.
+bool may_pass(int code) {
+  switch (code) {
+    case EIO:
+    case ESTALE:
+    case ETIMEDOUT:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENOTCONN:
+    case ECONNABORTED:
+    case ECONNRESET:
+    case EREMOTEIO:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 Error system_error(int code, const std::string& doing, std::source_location where) {
@@ -67,6 +85,7 @@ Error system_error(int code, const std::string& doing, std::source_location wher
   if (error.kind() == ErrorKind::no_space) {
     error.set_hint("free some space or raise the quota, then run it again");
   }
+  if (may_pass(code)) error.set_retry(Retry::later);
   return error;
 }
 

@@ -67,7 +67,7 @@ public:
 };
 
 /// An Error from `errno`-style codes: ENOENT is not_found, EACCES/EPERM access_denied,
-/// ENOSPC/EDQUOT no_space, EEXIST already_exists, the rest io. `doing` names the act and the thing.
+/// ENOSPC/EDQUOT no_space, EEXIST already_exists, else io (Retry::later as a network file system).
 Error system_error(int code, const std::string& doing,
                    std::source_location where = std::source_location::current());
 

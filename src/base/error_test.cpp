@@ -53,6 +53,8 @@ TEST(SystemError, TranslatesCodesToKinds) {
   EXPECT_EQ(system_error(EDQUOT, "x").kind(), ErrorKind::no_space);
   EXPECT_EQ(system_error(EEXIST, "x").kind(), ErrorKind::already_exists);
   EXPECT_EQ(system_error(EIO, "x").kind(), ErrorKind::io);
+  EXPECT_EQ(system_error(ESTALE, "x").retry(), Retry::later);
+  EXPECT_EQ(system_error(EROFS, "x").retry(), Retry::never);
   EXPECT_STREQ(system_error(ENOENT, "opening /nope").what(),
                "opening /nope: No such file or directory");
   EXPECT_FALSE(system_error(ENOSPC, "x").hint().empty());

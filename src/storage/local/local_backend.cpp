@@ -1,20 +1,27 @@
 // An object is a file of the same name below the root. Temporaries of base::DurableFile begin with
 // '.', which no object name does, so that they are never listed; whatever else lies about and is no
 // object name is not seen either. A root that is gone (a mount that is absent) is an error in every
-// call: an empty answer would read as lost data.
+// call, also when what it was mounted on is there: an empty answer would read as lost data, and
+// what is written would lie on another disk.
 
 #include "storage/local/local_backend.hpp"
 
 #include "base/durable_file.hpp"
 #include "base/error.hpp"
 #include "base/fd.hpp"
+#include "base/random.hpp"
+#include "storage/local/mount_kind.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <utility>
@@ -37,15 +44,16 @@ struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
 };
 
-bool is_directory(const std::string& path) {
-  struct stat status{};
-  if (stat(path.c_str(), &status) == 0) return S_ISDIR(status.st_mode);
-  if (errno == ENOENT || errno == ENOTDIR) return false;
-  throw base::system_error(errno, "looking at " + path);
-}
+constexpr std::int64_t abandoned_after_seconds = 24 * 3600;
 
-void require_root(const std::string& root) {
-  if (is_directory(root)) return;
+/// The file system that the directory `root` lies on.
+dev_t require_directory(const std::string& root) {
+  struct stat status{};
+  if (stat(root.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) return status.st_dev;
+  } else if (errno != ENOENT && errno != ENOTDIR) {
+    throw base::system_error(errno, "looking at " + root);
+  }
   throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", root))
       .set_hint("check the path, and whether the disk or network share is mounted")
       .set_layer(base::Layer::place);
@@ -88,18 +96,20 @@ private:
 
 class LocalBackend final : public Backend {
 public:
-  explicit LocalBackend(std::string root) : root_(std::move(root)) {}
+  explicit LocalBackend(std::string root)
+      : root_(std::move(root)), device_(require_directory(root_)) {}
 
   std::string describe() const override { return "file://" + root_; }
 
   std::unique_ptr<ObjectWriter> create(const std::string& name) override {
     const auto path = path_of(name);
+    require_root();
     try {
       return std::make_unique<LocalWriter>(DurableFile(path, file_mode));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::not_found) throw;
     }
-    require_root(root_);
+    require_root();
     base::make_directories(path.substr(0, path.rfind('/')), directory_mode);
     return std::make_unique<LocalWriter>(DurableFile(path, file_mode));
   }
@@ -124,50 +134,78 @@ public:
     if (errno != ENOENT && errno != ENOTDIR) {
       throw base::system_error(errno, "looking at " + path);
     }
-    require_root(root_);
+    require_root();
     return std::nullopt;
   }
 
   void list(const std::string& prefix,
             const std::function<void(const ObjectInfo&)>& visit) override {
     check_prefix(prefix);
-    require_root(root_);
+    require_root();
     walk(prefix, visit, [](const std::string&) {});
+    require_root();  // it was there all the time
   }
 
   RemoveOutcome remove(const std::string& name) override {
     const auto path = path_of(name);
     if (unlink(path.c_str()) == 0) return RemoveOutcome::removed;
     if (errno != ENOENT && errno != ENOTDIR) throw base::system_error(errno, "removing " + path);
-    require_root(root_);
+    require_root();
     return RemoveOutcome::was_absent;
   }
 
   std::size_t remove_leftovers() override {
-    require_root(root_);
+    require_root();
+    auto changed_before = std::numeric_limits<std::int64_t>::max();
+    if (is_on_network(root_)) {
+      // The locks of other machines are not seen there, so it is the age that tells.
+      const auto now = time_of_store();
+      if (!now) return 0;
+      changed_before = *now - abandoned_after_seconds;
+    }
     std::size_t removed = 0;
     walk(
         "", [](const ObjectInfo&) {},
-        [&](const std::string& directory) { removed += base::remove_abandoned_files(directory); });
+        [&](const std::string& directory) {
+          removed += base::remove_abandoned_files(directory, changed_before);
+        });
     return removed;
   }
 
   StoreStatus status() override {
-    require_root(root_);
+    require_root();
     struct statvfs space{};
     if (::statvfs(root_.c_str(), &space) != 0) {
       throw base::system_error(errno, "looking at the space of " + root_);
     }
-    return {std::uint64_t{space.f_bavail} * space.f_frsize, time_of_store()};
+    StoreStatus status{.free_bytes = std::uint64_t{space.f_bavail} * space.f_frsize, .time = {}};
+    if (const auto now = time_of_store()) status.time = base::WallTime{*now, 0};
+    return status;
   }
 
 private:
-  /// A network share has a clock of its own: the time of a file that is made there.
-  std::optional<base::WallTime> time_of_store() const {
-    const base::Fd file(::open(root_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, file_mode));
+  void require_root() const {
+    if (require_directory(root_) == device_) return;
+    throw Error(ErrorKind::not_found,
+                fmt::format("the store {} is not there any more: another file system is", root_))
+        .set_hint("check whether the disk or network share is still mounted, then run it again")
+        .set_layer(base::Layer::place);
+  }
+
+  /// A network share has a clock of its own: the time of a file that is made there, in seconds.
+  std::optional<std::int64_t> time_of_store() const {
+    base::Fd file(::open(root_.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, file_mode));
+    if (!file) {
+      std::array<std::byte, 12> random;
+      base::SystemRandom().fill(random);
+      const auto name = root_ + "/" + base::temporary_prefix + base::to_hex(random);
+      constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+      file = base::Fd(::open(name.c_str(), flags, file_mode));
+      if (file) ::unlink(name.c_str());
+    }
     struct stat made{};
     if (!file || ::fstat(file.get(), &made) != 0) return std::nullopt;
-    return base::WallTime{made.st_mtim.tv_sec, 0};
+    return made.st_mtim.tv_sec;
   }
 
   std::string path_of(const std::string& name) const {
@@ -179,7 +217,7 @@ private:
     try {
       return base::open_file(path, O_RDONLY);
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::not_found) require_root(root_);
+      if (error.kind() == ErrorKind::not_found) require_root();
       throw;
     }
   }
@@ -212,6 +250,7 @@ private:
   }
 
   const std::string root_;
+  const dev_t device_;  // of the root, when it was opened
 };
 
 }  // namespace
@@ -221,7 +260,6 @@ std::unique_ptr<Backend> open_local(const std::string& directory, LocalOpen mode
     throw Error(ErrorKind::invalid_input, "the directory of a store has an empty name");
   }
   if (mode == LocalOpen::create) base::make_directories(directory, directory_mode);
-  require_root(directory);
   return std::make_unique<LocalBackend>(directory);
 }
 
