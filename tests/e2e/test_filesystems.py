@@ -1,4 +1,5 @@
-"""A restore equals the original in everything, on each file system that sites live on."""
+"""A restore equals the original in everything, on each file system that sites live on; the
+repository is on the same."""
 
 import os
 
@@ -11,10 +12,6 @@ TMPFS_SIZE = 128 << 20
 
 
 class Filesystems(ProgramTest):
-    def setUp(self):
-        super().setUp()
-        self.init()
-
     def test_ext4(self):
         self.back_up_and_compare(mount_image(self, self.path("disk"), "ext4"))
 
@@ -39,6 +36,8 @@ class Filesystems(ProgramTest):
         return ()
 
     def back_up_and_compare(self, disk, without=()):
+        self.repository = os.path.join(disk, "repository")
+        self.init()
         site = os.path.join(disk, "site")
         Site(site, without=without).make_everything()
         database = os.path.join(disk, "site", "shop.db")
