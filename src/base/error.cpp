@@ -60,10 +60,9 @@ ErrorKind kind_of(int code) {
   }
 }
 
-/// Of network file systems: they may be back a moment later.
-bool may_pass(int code) {
+/// A network file system that is away, perhaps for a moment only.
+bool is_away(int code) {
   switch (code) {
-    case EIO:
     case ESTALE:
     case ETIMEDOUT:
     case EHOSTDOWN:
@@ -85,7 +84,8 @@ Error system_error(int code, const std::string& doing, std::source_location wher
   if (error.kind() == ErrorKind::no_space) {
     error.set_hint("free some space or raise the quota, then run it again");
   }
-  if (may_pass(code)) error.set_retry(Retry::later);
+  if (is_away(code) || code == EIO) error.set_retry(Retry::later);
+  if (is_away(code)) error.set_hint("check whether the network share is still mounted");
   return error;
 }
 

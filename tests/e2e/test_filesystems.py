@@ -66,6 +66,7 @@ class Filesystems(ProgramTest):
         disk = mount_image(self, self.path("disk"), "ext4")
         site = os.path.join(disk, "site")
         made = Site(site).make_everything()
+        self.init()
         self.backup(site)
         out = self.path("out")
         self.run_program("restore", "latest", "--to", out)

@@ -59,7 +59,7 @@ class Mounted(ProgramTest):
         self.sshfs.send_signal(signal.SIGKILL)
         _, errors = running.communicate()
         self.assertNotIn(running.returncode, (0, 3), errors)
-        self.assertIn(b"hint", errors)
+        self.assertIn(b"still mounted", errors)
         self.unmount()
         self.assertEqual(os.listdir(self.path("here")), [], "nothing is written below it")
         result = self.run_program("snapshots", expect=NOT_FOUND)
