@@ -27,6 +27,23 @@ unsigned char* out(base::MutableBytes bytes) {
   return reinterpret_cast<unsigned char*>(bytes.data());
 }
 
+/// `digest` has the size that the method gives.
+void hmac(const EVP_MD* method, base::ByteView key, base::ByteView text,
+          base::MutableBytes digest) {
+  HF_ASSERT(key.size() <= std::numeric_limits<int>::max(), "OpenSSL counts keys in int");
+  if (HMAC(method, key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(text.data()), text.size(), out(digest),
+           nullptr) == nullptr) {
+    throw openssl_error("computing an HMAC");
+  }
+}
+
+void hash_once(const EVP_MD* method, base::ByteView bytes, base::MutableBytes digest) {
+  if (EVP_Digest(bytes.data(), bytes.size(), out(digest), nullptr, method, nullptr) != 1) {
+    throw openssl_error("computing a digest");
+  }
+}
+
 }  // namespace
 
 struct Sha256::Context {
@@ -65,21 +82,26 @@ Sha256Digest sha256(base::ByteView bytes) {
 }
 
 Sha256Digest hmac_sha256(base::ByteView key, base::ByteView text) {
-  HF_ASSERT(key.size() <= std::numeric_limits<int>::max(), "OpenSSL counts keys in int");
   Sha256Digest digest{};
-  if (HMAC(sha256_method(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(text.data()), text.size(), out(digest),
-           nullptr) == nullptr) {
-    throw openssl_error("computing an HMAC");
-  }
+  hmac(sha256_method(), key, text, digest);
+  return digest;
+}
+
+Sha1Digest sha1(base::ByteView bytes) {
+  Sha1Digest digest{};
+  hash_once(EVP_sha1(), bytes, digest);
+  return digest;
+}
+
+Sha1Digest hmac_sha1(base::ByteView key, base::ByteView text) {
+  Sha1Digest digest{};
+  hmac(EVP_sha1(), key, text, digest);
   return digest;
 }
 
 std::array<std::byte, md5_size> md5(base::ByteView bytes) {
   std::array<std::byte, md5_size> digest{};
-  if (EVP_Digest(bytes.data(), bytes.size(), out(digest), nullptr, EVP_md5(), nullptr) != 1) {
-    throw openssl_error("computing an MD5");
-  }
+  hash_once(EVP_md5(), bytes, digest);
   return digest;
 }
 

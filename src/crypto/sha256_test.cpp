@@ -33,6 +33,21 @@ TEST(HmacSha256, OfPublishedVectors) {
       "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
+// FIPS 180-4, the examples of one block and of a long message; RFC 2202, cases 2 and 6.
+TEST(Sha1, OfPublishedVectors) {
+  EXPECT_EQ(base::to_hex(sha1(base::as_bytes("abc"))), "a9993e364706816aba3e25717850c26c9cd0d89d");
+  EXPECT_EQ(base::to_hex(sha1(base::as_bytes(std::string(1'000'000, 'a')))),
+            "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+  EXPECT_EQ(base::to_hex(
+                hmac_sha1(base::as_bytes("Jefe"), base::as_bytes("what do ya want for nothing?"))),
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
+  const base::Bytes long_key(80, std::byte{0xaa});
+  EXPECT_EQ(
+      base::to_hex(hmac_sha1(
+          long_key, base::as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))),
+      "aa4ae5e15272d00e95705637ce8a3b55ed402112");
+}
+
 // RFC 1321, appendix A.5.
 TEST(Md5, OfPublishedVectors) {
   EXPECT_EQ(base::to_hex(md5({})), "d41d8cd98f00b204e9800998ecf8427e");
