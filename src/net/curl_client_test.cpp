@@ -5,8 +5,8 @@
 #include "base/retry.hpp"
 #include "base/task_group.hpp"
 #include "crypto/sha256.hpp"
-#include "http_server_testing.hpp"
 #include "net/body_pipe.hpp"
+#include "net/http_server_testing.hpp"
 #include "storage/cutting_proxy.hpp"
 
 #include <gmock/gmock.h>

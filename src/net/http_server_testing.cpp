@@ -1,4 +1,4 @@
-#include "http_server_testing.hpp"
+#include "net/http_server_testing.hpp"
 
 #include "base/child_process.hpp"
 
@@ -23,11 +23,11 @@ std::string read_line(int fd) {
 
 }  // namespace
 
-HttpServer::HttpServer() {
+HttpServer::HttpServer(const char* program) {
   auto input = base::make_pipe();
   auto output = base::make_pipe();
   process_ = base::start_process(
-      {"python3", "-B", HOLDFAST_TEST_SUPPORT "/http_server.py", directory_.path()},
+      {"python3", "-B", fmt::format("{}/{}", HOLDFAST_TEST_SUPPORT, program), directory_.path()},
       input.read_end.get(), output.write_end.get(), STDERR_FILENO);
   output.write_end.reset();
   input_ = std::move(input.write_end);

@@ -1,4 +1,4 @@
-// tests/support/http_server.py for the length of a test program.
+// tests/support/http_server.py, or one that starts alike, for the length of a test program.
 #pragma once
 
 #include "base/fd.hpp"
@@ -12,8 +12,9 @@ namespace holdfast::net {
 
 class HttpServer {
 public:
-  /// Throws when it does not come up.
-  HttpServer();
+  /// `program` is one of tests/support: started with a folder of its own, it prints the ports of
+  /// its listeners as JSON and ends when its input does. Throws when it does not come up.
+  explicit HttpServer(const char* program = "http_server.py");
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
