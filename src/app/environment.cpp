@@ -74,18 +74,25 @@ StoreEnvironment read_store_environment() {
   environment.webdav_password = secret("HOLDFAST_WEBDAV_PASSWORD");
   environment.rest_token = secret("HOLDFAST_REST_TOKEN");
   environment.ftps_password = secret("HOLDFAST_FTPS_PASSWORD");
-  environment.aws_access_key_id = first_of({"AWS_ACCESS_KEY_ID"});
-  environment.aws_secret_access_key = secret("AWS_SECRET_ACCESS_KEY");
-  environment.aws_session_token = first_of({"AWS_SESSION_TOKEN"});
-  environment.aws_profile = first_of({"AWS_PROFILE"});
-  environment.aws_credentials_file = first_of({"AWS_SHARED_CREDENTIALS_FILE"});
   const auto home = first_of({"HOME"});
-  if (environment.aws_credentials_file.empty() && !home.empty()) {
-    environment.aws_credentials_file = home + "/.aws/credentials";
-  }
-  environment.aws_region = first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
-  environment.aws_endpoint = first_of({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
-  environment.aws_ca_file = first_of({"AWS_CA_BUNDLE"});
+  const auto in_home = [&](const char* name) { return home.empty() ? home : home + name; };
+  auto& aws = environment.aws;
+  aws.access_key_id = first_of({"AWS_ACCESS_KEY_ID"});
+  aws.secret_access_key = secret("AWS_SECRET_ACCESS_KEY");
+  aws.session_token = first_of({"AWS_SESSION_TOKEN"});
+  aws.profile = first_of({"AWS_PROFILE"});
+  aws.credentials_file = first_of({"AWS_SHARED_CREDENTIALS_FILE"});
+  if (aws.credentials_file.empty()) aws.credentials_file = in_home("/.aws/credentials");
+  aws.region = first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
+  aws.endpoint = first_of({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
+  aws.ca_file = first_of({"AWS_CA_BUNDLE"});
+  environment.oss = {first_of({"OSS_ACCESS_KEY_ID"}), secret("OSS_ACCESS_KEY_SECRET"),
+                     first_of({"OSS_SESSION_TOKEN"}), "",
+                     in_home("/.ossutilconfig"),      first_of({"OSS_REGION"}),
+                     first_of({"OSS_ENDPOINT"}),      ""};
+  environment.cos = {
+      first_of({"COS_SECRET_ID"}), secret("COS_SECRET_KEY"), first_of({"COS_SESSION_TOKEN"}), "",
+      in_home("/.cos.conf"),       first_of({"COS_REGION"}), first_of({"COS_ENDPOINT"}),      ""};
   environment.http_proxy = first_of({"http_proxy", "all_proxy", "ALL_PROXY"});
   environment.https_proxy = first_of({"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"});
   environment.no_proxy = first_of({"no_proxy", "NO_PROXY"});

@@ -79,10 +79,12 @@ std::unique_ptr<storage::Backend> open_limited_ftps_store(const storage::Locatio
 }
 
 constexpr std::array stores = {
+    Store{"cos", open_s3_store, way_to_s3_store},
     Store{"file", open_file_store, way_to_file_store},
     Store{"ftp", open_limited_ftps_store, way_to_ftps_store},
     Store{"ftps", open_limited_ftps_store, way_to_ftps_store},
     Store{"https", open_rest_store, way_to_rest_store},
+    Store{"oss", open_s3_store, way_to_s3_store},
     Store{"s3", open_s3_store, way_to_s3_store},
     Store{"sftp", open_sftp_store, way_to_sftp_store},
     Store{"webdav", open_webdav_store, way_to_webdav_store},

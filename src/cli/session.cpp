@@ -91,8 +91,8 @@ void declare_shared(Arguments& arguments, SharedOptions& options) {
   arguments.group("Repository");
   arguments.option(
       "-r,--repo", "URL", options.repository,
-      "where it is: a path, sftp://user@host/path, s3://bucket/prefix, webdavs://user@host/path, "
-      "ftps://user@host/path or https://host/repository",
+      "where it is: a path, sftp://user@host/path, s3://, oss:// or cos://bucket/prefix, "
+      "webdavs://user@host/path, ftps://user@host/path or https://host/repository",
       Completes::directories);
   arguments.option("--passphrase-file", "FILE", options.passphrase_file,
                    "file that holds the passphrase", Completes::files);

@@ -69,6 +69,7 @@ struct BucketSettings {
   std::optional<std::string> credentials_file;   // absolute
   std::vector<std::string> credentials_command;  // arguments; no shell
   std::optional<std::string> addressing;         // "path", "virtual"
+  std::optional<std::string> network;            // "public", "internal", "accelerate"
   std::optional<std::string> storage_class;
   std::optional<std::string> encryption;
   std::optional<std::string> encryption_key;

@@ -75,12 +75,30 @@ TEST(Config, SettingsOfABucketAreRead) {
   EXPECT_TRUE(store.bucket.creates_by_looking);
   EXPECT_EQ(store.http.ca_file, "/etc/ca.pem");
   EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", region: x } }\n"),
-              HasSubstr("stores.usb.region is for s3:// only"));
+              HasSubstr("stores.usb.region is for s3://, oss://, cos:// only"));
   EXPECT_THAT(mistakes_of("stores: { usb: { url: \"file:///u\", ca_file: x } }\n"),
-              HasSubstr("stores.usb.ca_file is for https://, s3://, webdav://, webdavs://, ftp://, "
-                        "ftps:// only"));
+              HasSubstr("stores.usb.ca_file is for https://, s3://, oss://, cos://, webdav://, "
+                        "webdavs://, ftp://, ftps:// only"));
   EXPECT_THAT(mistakes_of("stores: { far: { url: \"s3://b\", addressing: x } }\n"),
               HasSubstr("stores.far.addressing"));
+}
+
+TEST(Config, SettingsOfABucketAtAliyunOrTencentAreRead) {
+  const auto parsed = parse_config(
+      "stores:\n"
+      "  a: { url: \"oss://b/p\", region: cn-hangzhou, network: internal, encryption: SM4 }\n"
+      "  b: { url: \"cos://b-1/p\", network: accelerate, encryption: cos/kms }\n",
+      "/etc/h.yaml");
+  EXPECT_TRUE(parsed.mistakes.empty()) << describe(parsed.mistakes, "h.yaml");
+  EXPECT_EQ(parsed.config.stores.at(0).bucket.network, "internal");
+  EXPECT_EQ(parsed.config.stores.at(0).bucket.encryption, "SM4");
+  EXPECT_EQ(parsed.config.stores.at(1).bucket.encryption, "cos/kms");
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"s3://b\", network: internal } }\n"),
+              HasSubstr("stores.a.network is for oss://, cos:// only"));
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"oss://b\", addressing: path } }\n"),
+              HasSubstr("stores.a.addressing is for s3:// only"));
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"oss://b\", encryption: \"aws:kms\" } }\n"),
+              HasSubstr("stores.a.encryption"));
 }
 
 TEST(Config, PasswordsOfAStoreAreNamedAndNotWritten) {

@@ -17,7 +17,14 @@ HttpSettings read_http(Section& section) {
           section.text("pinned_key"), section.text("proxy")};
 }
 
-BucketSettings read_bucket(Section& section) {
+/// By the server, as each kind of bucket calls it.
+std::vector<std::string> encryptions_of(const std::string& url) {
+  if (url.starts_with("oss://")) return {"AES256", "KMS", "SM4"};
+  if (url.starts_with("cos://")) return {"AES256", "cos/kms"};
+  return {"AES256", "aws:kms"};
+}
+
+BucketSettings read_bucket(Section& section, const std::string& url) {
   BucketSettings bucket;
   bucket.endpoint = section.text("endpoint");
   bucket.region = section.text("region");
@@ -25,8 +32,9 @@ BucketSettings read_bucket(Section& section) {
   bucket.credentials_file = section.path("credentials_file");
   bucket.credentials_command = section.texts("credentials_command");
   bucket.addressing = section.choice("addressing", {"path", "virtual"});
+  bucket.network = section.choice("network", {"public", "internal", "accelerate"});
   bucket.storage_class = section.text("storage_class");
-  bucket.encryption = section.choice("encryption", {"AES256", "aws:kms"});
+  bucket.encryption = section.choice("encryption", encryptions_of(url));
   bucket.encryption_key = section.text("encryption_key");
   const auto exclusive = section.choice("exclusive_create", {"by-store", "by-looking"});
   bucket.creates_by_looking = exclusive == "by-looking";
@@ -66,12 +74,14 @@ TokenSettings read_token(Reading& reading, Section& section, const YAML::Node& n
   return token;
 }
 
-constexpr std::array over_tls = {"https://",   "s3://",  "webdav://",
-                                 "webdavs://", "ftp://", "ftps://"};
+constexpr std::array over_tls = {"https://",  "s3://",      "oss://", "cos://",
+                                 "webdav://", "webdavs://", "ftp://", "ftps://"};
 constexpr std::array over_rest = {"https://"};
 constexpr std::array with_login = {"webdav://", "webdavs://", "ftp://", "ftps://"};
 constexpr std::array over_ftps = {"ftps://"};
-constexpr std::array in_buckets = {"s3://"};
+constexpr std::array in_buckets = {"s3://", "oss://", "cos://"};
+constexpr std::array over_s3 = {"s3://"};
+constexpr std::array in_clouds = {"oss://", "cos://"};
 
 struct KindOfSettings {
   std::span<const char* const> schemes;
@@ -86,10 +96,11 @@ void check_settings_have_use(Reading& reading, const Store& store, const YAML::N
       KindOfSettings{over_rest, {"token_file", "token_command"}},
       KindOfSettings{with_login, {"password_file", "password_command", "plain_password"}},
       KindOfSettings{over_ftps, {"tls"}},
-      KindOfSettings{
-          in_buckets,
-          {"endpoint", "region", "profile", "credentials_file", "credentials_command", "addressing",
-           "storage_class", "encryption", "encryption_key", "exclusive_create"}}};
+      KindOfSettings{in_buckets,
+                     {"endpoint", "region", "profile", "credentials_file", "credentials_command",
+                      "storage_class", "encryption", "encryption_key", "exclusive_create"}},
+      KindOfSettings{over_s3, {"addressing"}},
+      KindOfSettings{in_clouds, {"network"}}};
   if (!node.IsMap()) return;
   for (const auto& kind : kinds) {
     if (std::ranges::any_of(kind.schemes,
@@ -134,7 +145,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.url = section.text("url").value_or("");
   store.parity_percent = read_parity(reading, section);
   store.http = read_http(section);
-  store.bucket = read_bucket(section);
+  store.bucket = read_bucket(section, store.url);
   store.login = read_login(reading, section, node);
   store.token = read_token(reading, section, node);
   if (store.url.empty()) {

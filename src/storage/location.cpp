@@ -53,6 +53,11 @@ struct Form {
 constexpr Form sftp_form{"write sftp://user@host:port/path; user and port may be left out", true,
                          true};
 constexpr Form s3_form{"write s3://bucket/prefix, or s3://host:port/bucket/prefix"};
+constexpr Form oss_form{
+    "write oss://bucket/prefix, or oss://bucket.oss-cn-hangzhou.aliyuncs.com/prefix"};
+constexpr Form cos_form{
+    "write cos://bucket-1250000000/prefix, or "
+    "cos://bucket-1250000000.cos.ap-guangzhou.myqcloud.com/prefix"};
 
 constexpr Form webdav_form{
     "write webdavs://user@host:port/path; user, port and path may be left out", true};
@@ -145,6 +150,12 @@ Location parse_location(const std::string& text) {
     if (location.port != 0 && location.path.empty()) refuse(text, "names no bucket", s3_form.hint);
     return location;
   }
+  if (scheme == "oss" || scheme == "cos") {
+    const auto& form = scheme == "oss" ? oss_form : cos_form;
+    auto location = parse_remote(text, scheme, path, form);
+    if (location.port != 0) refuse(text, "has a port: write it into 'endpoint'", form.hint);
+    return location;
+  }
   if (scheme == "webdav" || scheme == "webdavs") {
     return parse_remote(text, scheme, path, webdav_form);
   }
@@ -154,8 +165,8 @@ Location parse_location(const std::string& text) {
     throw Error(ErrorKind::unsupported,
                 fmt::format("'{}' names a kind of store that is not known", base::printable(text)))
         .set_hint(
-            "use a path, sftp://user@host/path, s3://bucket/prefix, webdavs://user@host/path, "
-            "https://host/repository or ftps://user@host/path");
+            "use a path, sftp://user@host/path, s3://, oss:// or cos://bucket/prefix, "
+            "webdavs://user@host/path, https://host/repository or ftps://user@host/path");
   }
   if (path.empty() || (path != text && path.front() != '/')) {
     throw Error(ErrorKind::invalid_input,

@@ -61,6 +61,20 @@ TEST(Location, of_a_bucket_has_a_bucket_or_a_server) {
   }
 }
 
+TEST(Location, of_a_bucket_at_a_cloud_has_a_bucket_or_its_host) {
+  const auto alone = parse_location("oss://bucket/prefix/");
+  EXPECT_EQ(alone.scheme, "oss");
+  EXPECT_EQ(alone.host, "bucket");
+  EXPECT_EQ(alone.url(), "oss://bucket/prefix");
+  const auto whole = parse_location("cos://b-1250000000.cos.ap-guangzhou.myqcloud.com/a");
+  EXPECT_EQ(whole.host, "b-1250000000.cos.ap-guangzhou.myqcloud.com");
+  EXPECT_EQ(whole.path, "/a");
+  for (const char* text :
+       {"oss://", "oss:///bucket", "cos://key:secret@bucket/p", "oss://b:80/p"}) {
+    EXPECT_THROW(parse_location(text), base::Error) << text;
+  }
+}
+
 TEST(Location, of_a_webdav_folder_may_lack_all_but_the_host) {
   const auto whole = parse_location("webdavs://ann@cloud.example:8443/remote.php/dav/files/ann/");
   EXPECT_EQ(whole.user, "ann");

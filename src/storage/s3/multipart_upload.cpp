@@ -94,7 +94,7 @@ MultipartUpload::Outcome MultipartUpload::complete(net::Headers headers) {
   const auto outcome = client_.retrier().run([&](int) {
     const auto response =
         client_.wait(*client_.start(request), request, [](const net::HttpResponse& reply) {
-          return reply.status == 412 || s3_code(reply) == "NoSuchUpload";
+          return says_name_is_taken(reply) || s3_code(reply) == "NoSuchUpload";
         });
     return outcome_of(response, fmt::format("{} in {}", doing_, client_.store()));
   });
@@ -104,10 +104,9 @@ MultipartUpload::Outcome MultipartUpload::complete(net::Headers headers) {
 
 MultipartUpload::Outcome MultipartUpload::outcome_of(const net::HttpResponse& response,
                                                      const std::string& doing) const {
-  if (response.status == 412) return Outcome::name_taken;
   // The status is sent before the parts are put together; a failure comes after it.
+  if (says_name_is_taken(response)) return Outcome::name_taken;
   const auto code = s3_code(response);
-  if (code == "PreconditionFailed") return Outcome::name_taken;
   if (code == "NoSuchUpload") return Outcome::lost;
   if (!code.empty()) throw s3_error(response, doing);
   return Outcome::done;

@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "dialect.hpp"
 #include "storage/s3/s3_backend.hpp"
 
 #include <fmt/format.h>
@@ -18,22 +19,23 @@ std::string_view without_spaces(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(spaces) - begin + 1);
 }
 
-void take_line(std::string_view line, S3Credentials& credentials) {
+void take_line(const S3Dialect& dialect, std::string_view line, S3Credentials& credentials) {
   const auto equals = line.find('=');
   if (equals == line.npos) return;
   const auto name = without_spaces(line.substr(0, equals));
   const auto value = without_spaces(line.substr(equals + 1));
-  if (name == "aws_access_key_id") credentials.access_key_id = value;
-  if (name == "aws_secret_access_key") {
+  if (name == dialect.id_name) credentials.access_key_id = value;
+  if (name == dialect.secret_name) {
     credentials.secret_access_key = base::Secret(base::as_bytes(value));
   }
-  if (name == "aws_session_token") credentials.session_token = value;
+  if (name == dialect.token_name) credentials.session_token = value;
 }
 
 }  // namespace
 
-S3Credentials parse_s3_profile(std::string_view text, std::string_view profile,
-                               const std::string& origin) {
+S3Credentials parse_s3_profile(std::string_view scheme, std::string_view text,
+                               std::string_view profile, const std::string& origin) {
+  const auto& dialect = dialect_of(scheme);
   S3Credentials credentials;
   bool inside = true;  // lines before any name are everybody's
   bool found = false;
@@ -46,7 +48,7 @@ S3Credentials parse_s3_profile(std::string_view text, std::string_view profile,
       inside = without_spaces(line.substr(1, line.size() - 2)) == profile;
     } else if (inside) {
       found = true;
-      take_line(line, credentials);
+      take_line(dialect, line, credentials);
     }
   }
   if (!found) {
@@ -55,8 +57,8 @@ S3Credentials parse_s3_profile(std::string_view text, std::string_view profile,
   }
   if (credentials.access_key_id.empty() || credentials.secret_access_key.empty()) {
     throw Error(ErrorKind::invalid_input,
-                fmt::format("profile {} of {} has no aws_access_key_id and aws_secret_access_key",
-                            base::printable(profile), origin));
+                fmt::format("profile {} of {} has no {} and {}", base::printable(profile), origin,
+                            dialect.id_name, dialect.secret_name));
   }
   return credentials;
 }

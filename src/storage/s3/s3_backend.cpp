@@ -120,9 +120,9 @@ private:
   }
 
   void make_bucket() {
-    const auto& region = client_.options().region;
-    const auto body =
-        client_.place().is_aws && region != "us-east-1" ? create_bucket_xml(region) : std::string();
+    const auto& place = client_.place();
+    const auto body = place.is_aws && place.region != "us-east-1" ? create_bucket_xml(place.region)
+                                                                  : std::string();
     client_.send({.doing = "making the bucket", .method = "PUT", .body = base::as_bytes(body)},
                  [](const net::HttpResponse& response) {
                    return s3_code(response) == "BucketAlreadyOwnedByYou";
@@ -143,6 +143,11 @@ private:
     if (request.into.empty()) return;
     const auto last = begin + request.into.size() - 1;
     request.headers = {{"Range", fmt::format("bytes={}-{}", begin, last)}};
+    const auto& dialect = client_.dialect();
+    if (!dialect.range_header.empty()) {
+      request.headers.push_back(
+          {std::string(dialect.range_header), std::string(dialect.range_value)});
+    }
     const auto transfer = client_.start(request);
     try {
       const auto response = client_.wait(
@@ -171,13 +176,10 @@ private:
 
   template <class Visit>
   void list_keys(const std::string& prefix, Visit visit) {
-    Query query = {
-        {"list-type", "2"}, {"prefix", prefix}, {"max-keys", std::to_string(page_objects_max)}};
     std::string last;
     int empty_pages = 0;
     for (std::string next;;) {
-      auto asked = query;
-      if (!next.empty()) asked.emplace_back("continuation-token", next);
+      const auto asked = query_of_list(client_.dialect(), prefix, page_objects_max, next);
       const auto page = fetch_page("listing objects", asked, [](base::ByteView xml) {
         return parse_list_page(xml, page_objects_max);
       });

@@ -25,21 +25,26 @@ struct S3Credentials {
 /// Asked when the first request is made, and again when the store says that they expired.
 using S3CredentialSource = std::function<S3Credentials()>;
 
-/// One profile of a file as AWS's tools keep it (`[name]`, `aws_access_key_id = ...`); without any
-/// `[name]` the lines are those of every profile. `origin` names the text in messages.
+/// One profile of a file as the tools of a location's `scheme` keep it: `[name]`, then for "s3"
+/// `aws_access_key_id = ...`, for "oss" `accessKeyID = ...`, for "cos" `secret_id = ...`. Without
+/// any `[name]` the lines are those of every profile. `origin` names the text in messages.
 /// Errors: not_found without the profile, invalid_input without both keys in it.
-S3Credentials parse_s3_profile(std::string_view text, std::string_view profile,
-                               const std::string& origin);
+S3Credentials parse_s3_profile(std::string_view scheme, std::string_view text,
+                               std::string_view profile, const std::string& origin);
 
 struct S3Options {
   std::string endpoint{};  // "https://host:port"; empty: the location's, else that of AWS
-  std::string region = "us-east-1";
+  std::string region{};    // empty: the location's; at AWS else us-east-1
   /// Where the bucket's name stands in URLs: "https://host/bucket/..." or "https://bucket.host/...".
   enum class Addressing : std::uint8_t { automatic, path, virtual_hosted };
   Addressing addressing = Addressing::automatic;  // virtual_hosted at AWS, else path
-  std::string storage_class{};                    // of every object; empty: the bucket's own
-  std::string encryption{};                       // by the server: "AES256", "aws:kms"
-  std::string encryption_key{};                   // of KMS
+  /// By which of its names a cloud is reached: `open` from anywhere, `internal` from machines of
+  /// the cloud in the same region. Not for s3.
+  enum class Network : std::uint8_t { as_located, open, internal, accelerated };
+  Network network = Network::as_located;  // open, unless the location names another one
+  std::string storage_class{};            // of every object; empty: the bucket's own
+  std::string encryption{};               // by the server: "AES256", "aws:kms", ...
+  std::string encryption_key{};           // of KMS
   /// Stores that cannot create an object only if its name is free are refused, unless it is
   /// accepted that this is looked for just before and after instead: right as long as no two
   /// machines write at the same moment.
@@ -61,9 +66,12 @@ net::Origin s3_origin(const Location& location, const S3Options& options);
 
 enum class S3Open : std::uint8_t { existing, create };
 
-/// Objects below a prefix of a bucket, at AWS or anything that speaks its protocol.
+/// Objects below a prefix of a bucket, at AWS or anything that speaks its protocol, or at a cloud
+/// that speaks a dialect of it.
 ///
-/// Location: s3://bucket/prefix, or s3://host:port/bucket/prefix for a server of one's own.
+/// Location: s3://bucket/prefix, or s3://host:port/bucket/prefix for a server of one's own;
+///           oss://bucket/prefix and cos://bucket-appid/prefix with a region, or with the bucket's
+///           host, oss://bucket.oss-cn-hangzhou.aliyuncs.com/prefix.
 /// Durable:  when the store says so. Visible whole or not at all: by one PUT up to 5 MiB, beyond
 ///           that by a multipart upload whose parts are sent side by side and again one by one.
 /// Errors:   what may pass later is done again here, so that nothing larger than one part is sent

@@ -1,7 +1,6 @@
 #include "s3_client.hpp"
 
 #include "base/units.hpp"
-#include "crypto/sha256.hpp"
 
 #include <fmt/format.h>
 
@@ -56,17 +55,9 @@ std::shared_ptr<const S3Credentials> S3Client::credentials() {
 
 std::unique_ptr<net::Transfer> S3Client::start(const S3Request& request) {
   const auto credentials = this->credentials();
-  const auto payload = base::to_hex(crypto::sha256(request.body));
-  ToSign signing{request.method, path_of(place_, request.key), request.query, request.headers,
-                 payload};
+  ToSign signing{request.method, path_of(place_, request.key), request.query, request.headers, {}};
   signing.headers.push_back({"Host", host_of(place_)});
-  signing.headers.push_back({"X-Amz-Date", amz_date(now())});
-  signing.headers.push_back({"X-Amz-Content-Sha256", payload});
-  if (!credentials->session_token.empty()) {
-    signing.headers.push_back({"X-Amz-Security-Token", credentials->session_token});
-  }
-  signing.headers.push_back(
-      {"Authorization", authorization(signing, {options_.region}, *credentials)});
+  dialect().sign(signing, {*credentials, place_.region, place_.bucket, request.body, now()});
   const auto query = canonical_query(request.query);
   net::HttpRequest http;
   http.method = request.method;
@@ -86,7 +77,7 @@ net::HttpResponse S3Client::wait_for_any(net::Transfer& transfer, const S3Reques
 
 void S3Client::throw_for(const net::HttpResponse& response, const S3Request& request) {
   auto error = s3_error(response, fmt::format("{} in {}", request.doing, store_));
-  if (s3_code(response) == "ExpiredToken") {
+  if (says_credentials_expired(response)) {
     // Temporary credentials are renewed where they come from; if these are not, it is said.
     const std::lock_guard lock(mutex_);
     credentials_ = nullptr;

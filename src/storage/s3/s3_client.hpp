@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dialect.hpp"
 #include "signing.hpp"
 #include "storage/s3/s3_backend.hpp"
 
@@ -12,7 +13,9 @@ namespace holdfast::storage {
 
 /// Where a bucket is and which keys in it are ours.
 struct S3Place {
+  const S3Dialect& dialect = dialect_of("s3");
   net::Origin origin{};
+  std::string region{};
   std::string bucket{};
   std::string prefix{};  // of keys; empty, or ending in '/'
   bool is_virtual_hosted = false;
@@ -37,6 +40,10 @@ struct S3Request {
 base::Error s3_error(const net::HttpResponse& response, const std::string& doing);
 /// The code of a reply that is no success: "NoSuchKey"; empty when there is none.
 std::string s3_code(const net::HttpResponse& response);
+/// Whether temporary credentials were refused for their age.
+bool says_credentials_expired(const net::HttpResponse& response);
+/// Whether "only if the name is free" was refused because it is taken.
+bool says_name_is_taken(const net::HttpResponse& response);
 
 /// Signs and sends requests for one bucket, and does them again.
 /// Threads: all calls from any.
@@ -46,6 +53,7 @@ public:
            std::string store);
 
   const S3Place& place() const { return place_; }
+  const S3Dialect& dialect() const { return place_.dialect; }
   const S3Options& options() const { return options_; }
   const std::string& store() const { return store_; }
   const base::Retrier& retrier() const { return retrier_; }

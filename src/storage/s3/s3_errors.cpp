@@ -28,6 +28,12 @@ constexpr const char* credentials_hint =
     "check the access key, the secret key, and which profile or variables they come from";
 constexpr const char* later_hint = "the store is busy or in trouble: try later";
 constexpr const char* region_hint = "set 'region' of the store to the bucket's own region";
+constexpr const char* token_hint = "renew the temporary credentials";
+constexpr const char* clock_hint =
+    "set the clock of this machine: it differs from the store's by more than 15 minutes";
+constexpr const char* account_hint = "the account must be paid or reopened: ask the provider";
+constexpr const char* accelerate_hint =
+    "enable acceleration of the bucket, or leave out 'network: accelerate'";
 constexpr const char* damaged_hint =
     "what arrived is not what was sent: check the network and the memory of both machines";
 
@@ -40,15 +46,21 @@ constexpr std::array code_rows = {
     CodeRow{"InvalidAccessKeyId", ErrorKind::access_denied, credentials_hint, base::Layer::login},
     CodeRow{"SignatureDoesNotMatch", ErrorKind::access_denied, credentials_hint,
             base::Layer::login},
-    CodeRow{"ExpiredToken", ErrorKind::access_denied, "renew the temporary credentials",
+    CodeRow{"ExpiredToken", ErrorKind::access_denied, token_hint, base::Layer::login},
+    CodeRow{"SecurityTokenExpired", ErrorKind::access_denied, token_hint, base::Layer::login},
+    CodeRow{"InvalidToken", ErrorKind::access_denied, token_hint, base::Layer::login},
+    CodeRow{"InvalidSecurityToken", ErrorKind::access_denied, token_hint, base::Layer::login},
+    CodeRow{"AccessKeyIdAndSecurityTokenNotMatch", ErrorKind::access_denied, credentials_hint,
             base::Layer::login},
-    CodeRow{"InvalidToken", ErrorKind::access_denied, "renew the temporary credentials",
-            base::Layer::login},
-    CodeRow{"RequestTimeTooSkewed", ErrorKind::access_denied,
-            "set the clock of this machine: it differs from the store's by more than 15 minutes",
-            base::Layer::clock},
-    CodeRow{"NoSuchBucket", ErrorKind::not_found, "check the name of the bucket and the endpoint",
-            base::Layer::place},
+    CodeRow{"RequestTimeTooSkewed", ErrorKind::access_denied, clock_hint, base::Layer::clock},
+    CodeRow{"RequestIsExpired", ErrorKind::access_denied, clock_hint, base::Layer::clock},
+    CodeRow{"UserDisable", ErrorKind::access_denied, account_hint, base::Layer::rights},
+    CodeRow{"InDebt", ErrorKind::access_denied, account_hint, base::Layer::rights},
+    CodeRow{"InDebtOverdue", ErrorKind::access_denied, account_hint, base::Layer::rights},
+    CodeRow{"UnavailableForLegalReasons", ErrorKind::access_denied, account_hint,
+            base::Layer::rights},
+    CodeRow{"NoSuchBucket", ErrorKind::not_found,
+            "check the name of the bucket, its region and the endpoint", base::Layer::place},
     CodeRow{"NoSuchKey", ErrorKind::not_found, ""},
     CodeRow{"NoSuchUpload", ErrorKind::not_found, ""},
     CodeRow{"BucketAlreadyExists", ErrorKind::already_exists,
@@ -61,6 +73,12 @@ constexpr std::array code_rows = {
     CodeRow{"IllegalLocationConstraintException", ErrorKind::invalid_input, region_hint,
             base::Layer::place},
     CodeRow{"InvalidLocationConstraint", ErrorKind::invalid_input, region_hint, base::Layer::place},
+    CodeRow{"SecondLevelDomainForbidden", ErrorKind::invalid_input,
+            "check 'endpoint' of the store: the bucket's name goes before it", base::Layer::place},
+    CodeRow{"BucketAccelerateNotEnabled", ErrorKind::invalid_input, accelerate_hint,
+            base::Layer::place},
+    CodeRow{"ActionAccelerateNotSupported", ErrorKind::invalid_input, accelerate_hint,
+            base::Layer::place},
     CodeRow{"InvalidStorageClass", ErrorKind::invalid_input,
             "check 'storage_class' of the store: it has no such class"},
     CodeRow{"InvalidObjectState", ErrorKind::unsupported,
@@ -69,13 +87,23 @@ constexpr std::array code_rows = {
     CodeRow{"QuotaExceeded", ErrorKind::no_space, "raise the quota, or prune"},
     CodeRow{"EntityTooLarge", ErrorKind::no_space, "the store takes no object of that size"},
     CodeRow{"PreconditionFailed", ErrorKind::conflict, ""},
+    CodeRow{"FileAlreadyExists", ErrorKind::conflict, ""},
+    CodeRow{"ObjectAlreadyExists", ErrorKind::conflict, ""},
     CodeRow{"BadDigest", ErrorKind::unavailable, damaged_hint},
+    CodeRow{"InvalidDigest", ErrorKind::unavailable, damaged_hint},
     CodeRow{"XAmzContentSHA256Mismatch", ErrorKind::unavailable, damaged_hint},
     CodeRow{"IncompleteBody", ErrorKind::unavailable, damaged_hint},
     CodeRow{"ConditionalRequestConflict", ErrorKind::unavailable, later_hint},
     CodeRow{"OperationAborted", ErrorKind::unavailable, later_hint},
     CodeRow{"RequestTimeout", ErrorKind::unavailable, later_hint},
+    CodeRow{"RequestTimeOut", ErrorKind::unavailable, later_hint},
+    CodeRow{"UserNetworkTooSlow", ErrorKind::unavailable,
+            "the store waits some minutes for each 5 MiB: look for a better network, or raise a "
+            "limit of the bandwidth"},
     CodeRow{"SlowDown", ErrorKind::unavailable, later_hint},
+    CodeRow{"QpsLimitExceeded", ErrorKind::unavailable, later_hint},
+    CodeRow{"UploadTrafficRateLimitExceeded", ErrorKind::unavailable, later_hint},
+    CodeRow{"DownloadTrafficRateLimitExceeded", ErrorKind::unavailable, later_hint},
     CodeRow{"ServiceUnavailable", ErrorKind::unavailable, later_hint},
     CodeRow{"InternalError", ErrorKind::unavailable, later_hint},
 };
@@ -87,13 +115,20 @@ const char* hint_of_status(int status) {
     case 307:
       return region_hint;
     case 404:
-      return "check the name of the bucket and the endpoint";
+      return "check the name of the bucket, its region and the endpoint";
     case 401:
     case 403:
       return "check the credentials, and the policies of the user and of the bucket";
     default:
       return later_hint;
   }
+}
+
+/// Aliyun says it with codes that mean other things too.
+bool is_in_another_region(const S3Complaint& complaint) {
+  if (complaint.code == "AccessDenied") return !complaint.endpoint.empty();
+  return complaint.code == "InvalidArgument" &&
+         complaint.message.find("signing region") != std::string::npos;
 }
 
 }  // namespace
@@ -103,6 +138,18 @@ std::string s3_code(const net::HttpResponse& response) {
   return complaint ? complaint->code : "";
 }
 
+bool says_credentials_expired(const net::HttpResponse& response) {
+  const auto code = s3_code(response);
+  return code == "ExpiredToken" || code == "SecurityTokenExpired";
+}
+
+bool says_name_is_taken(const net::HttpResponse& response) {
+  if (response.status == 412) return true;
+  const auto code = s3_code(response);
+  return code == "PreconditionFailed" || code == "FileAlreadyExists" ||
+         code == "ObjectAlreadyExists";
+}
+
 Error s3_error(const net::HttpResponse& response, const std::string& doing) {
   auto error = net::status_error(response, doing);
   const auto complaint = parse_complaint(response.body);
@@ -110,6 +157,15 @@ Error s3_error(const net::HttpResponse& response, const std::string& doing) {
   const auto said = complaint->message.substr(0, message_size_max);
   const auto text = fmt::format("{}: {}{}{}", doing, base::printable(complaint->code),
                                 said.empty() ? "" : ": ", base::printable(said));
+  if (is_in_another_region(*complaint)) {
+    Error elsewhere(ErrorKind::invalid_input, text);
+    return elsewhere.set_layer(base::Layer::place)
+        .set_hint(complaint->endpoint.empty()
+                      ? region_hint
+                      : fmt::format("the bucket lies elsewhere: set 'region' of the store, or the "
+                                    "host in its url, to that of {}",
+                                    base::printable(complaint->endpoint)));
+  }
   for (const auto& row : code_rows) {
     if (row.code != complaint->code) continue;
     Error known(row.kind, text);

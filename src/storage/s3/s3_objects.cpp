@@ -14,7 +14,7 @@ using base::ErrorKind;
 
 namespace {
 
-constexpr const char* mark_header = "x-amz-meta-holdfast-mark";
+constexpr const char* mark_header = "meta-holdfast-mark";  // after the prefix of the dialect
 constexpr const char* probe_name = "probe";
 constexpr const char* probe_doing = "trying whether objects can be created exclusively";
 
@@ -24,30 +24,50 @@ bool is_refused_condition(const net::HttpResponse& response) {
   return response.status == 501 || s3_code(response) == "NotImplemented";
 }
 
+/// The cheapest request that fails without the bucket.
+net::HttpResponse look_for_bucket(S3Client& client) {
+  S3Request request{.doing = "looking for the bucket"};
+  if (client.dialect().has_head_of_bucket) {
+    request.method = "HEAD";
+  } else {
+    request.query = query_of_list(client.dialect(), client.place().prefix, 1);
+  }
+  return client.send(request);
+}
+
 }  // namespace
 
-net::Headers headers_of_new_object(const S3Options& options, const std::string& mark) {
-  net::Headers headers = {{mark_header, mark}};
-  const auto add = [&](const char* name, const std::string& value) {
-    if (!value.empty()) headers.push_back({name, value});
+net::Headers headers_of_new_object(const S3Client& client, const std::string& mark) {
+  const auto& dialect = client.dialect();
+  const auto& options = client.options();
+  net::Headers headers = {{dialect.header(mark_header), mark}};
+  const auto add = [&](std::string_view name, const std::string& value) {
+    if (!value.empty()) headers.push_back({dialect.header(name), value});
   };
-  add("x-amz-storage-class", options.storage_class);
-  add("x-amz-server-side-encryption", options.encryption);
-  add("x-amz-server-side-encryption-aws-kms-key-id", options.encryption_key);
+  add("storage-class", options.storage_class);
+  add("server-side-encryption", options.encryption);
+  add(dialect.encryption_key_header, options.encryption_key);
   return headers;
 }
 
-net::Header only_if_absent() { return {"If-None-Match", "*"}; }
+Query query_of_list(const S3Dialect& dialect, const std::string& prefix, std::size_t count_max,
+                    const std::string& next) {
+  Query query = {{"prefix", prefix}, {"max-keys", std::to_string(count_max)}};
+  if (dialect.lists_by_token) query.emplace_back("list-type", "2");
+  if (!next.empty()) {
+    query.emplace_back(dialect.lists_by_token ? "continuation-token" : "marker", next);
+  }
+  return query;
+}
 
 void require_bucket(S3Client& client) {
   // A list of one: unlike the reply to HEAD, its errors say what is wrong.
-  client.send(
-      {.doing = "opening the bucket",
-       .query = {{"list-type", "2"}, {"max-keys", "1"}, {"prefix", client.place().prefix}}});
+  client.send({.doing = "opening the bucket",
+               .query = query_of_list(client.dialect(), client.place().prefix, 1)});
 }
 
 std::optional<base::WallTime> time_of_bucket(S3Client& client) {
-  return net::time_of_server(client.send({.doing = "looking for the bucket", .method = "HEAD"}));
+  return net::time_of_server(look_for_bucket(client));
 }
 
 std::optional<StoredObject> look_at_object(S3Client& client, const std::string& key,
@@ -57,11 +77,12 @@ std::optional<StoredObject> look_at_object(S3Client& client, const std::string& 
       client.send(request, [](const auto& reply) { return is_status(reply, 404); });
   if (response.status == 404) {
     // The reply to HEAD does not say what is missing.
-    client.send({.doing = "looking for the bucket", .method = "HEAD"});
+    look_for_bucket(client);
     return std::nullopt;
   }
   const auto size = net::find_header(response.headers, "content-length").value_or("");
-  StoredObject object{0, net::find_header(response.headers, mark_header).value_or("")};
+  StoredObject object{
+      0, net::find_header(response.headers, client.dialect().header(mark_header)).value_or("")};
   const auto* const end = size.data() + size.size();
   const auto [last, code] = std::from_chars(size.data(), end, object.size);
   if (size.empty() || code != std::errc{} || last != end) {
@@ -82,11 +103,14 @@ bool S3Conditions::put_is_exclusive() {
   if (client_.options().exclusive_create == S3Options::ExclusiveCreate::by_looking) return false;
   throw Error(ErrorKind::unsupported,
               fmt::format("{} cannot create an object only if its name is free: it does not obey "
-                          "If-None-Match",
-                          client_.store()))
-      .set_hint(
-          "two machines that write at once could destroy each other's work there; if only "
-          "one ever writes, prune included, set 'exclusive_create: by-looking' of the store");
+                          "{}",
+                          client_.store(), client_.dialect().condition_name))
+      .set_hint(fmt::format(
+          "{}two machines that write at once could destroy each other's work there; if only "
+          "one ever writes, prune included, set 'exclusive_create: by-looking' of the store",
+          client_.dialect().is_cloud
+              ? "a bucket whose versioning was ever enabled is so: take another one; "
+              : ""));
 }
 
 bool S3Conditions::complete_is_exclusive() {
@@ -95,8 +119,8 @@ bool S3Conditions::complete_is_exclusive() {
 }
 
 bool S3Conditions::try_put() {
-  auto headers = headers_of_new_object(client_.options(), client_.make_mark());
-  headers.push_back(only_if_absent());
+  auto headers = headers_of_new_object(client_, client_.make_mark());
+  headers.push_back(client_.dialect().only_if_absent());
   const S3Request request{.doing = probe_doing,
                           .method = "PUT",
                           .key = hidden_key(client_, probe_name),
@@ -105,9 +129,9 @@ bool S3Conditions::try_put() {
   // The second time it is there for certain.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const auto response = client_.send(request, [](const net::HttpResponse& reply) {
-      return reply.status == 412 || is_refused_condition(reply);
+      return says_name_is_taken(reply) || is_refused_condition(reply);
     });
-    if (response.status == 412) return true;
+    if (says_name_is_taken(response)) return true;
     if (response.status >= 300) return false;
   }
   return false;
@@ -115,12 +139,13 @@ bool S3Conditions::try_put() {
 
 bool S3Conditions::try_complete() {
   MultipartUpload upload(client_, probe_doing, hidden_key(client_, probe_name),
-                         headers_of_new_object(client_.options(), client_.make_mark()));
+                         headers_of_new_object(client_, client_.make_mark()));
   base::Buffer part(1);
   part.append(base::as_bytes("p"));
   upload.add(std::move(part));
   try {
-    return upload.complete({only_if_absent()}) == MultipartUpload::Outcome::name_taken;
+    return upload.complete({client_.dialect().only_if_absent()}) ==
+           MultipartUpload::Outcome::name_taken;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::unsupported) throw;
     return false;

@@ -12,9 +12,10 @@ namespace holdfast::storage {
 
 /// Headers that every new object gets: class, encryption, and the mark by which its writer knows
 /// it.
-net::Headers headers_of_new_object(const S3Options& options, const std::string& mark);
-/// "Only if the name is free".
-net::Header only_if_absent();
+net::Headers headers_of_new_object(const S3Client& client, const std::string& mark);
+/// Asks for a page of objects, the first one or that which `next` names.
+Query query_of_list(const S3Dialect& dialect, const std::string& prefix, std::size_t count_max,
+                    const std::string& next = {});
 
 struct StoredObject {
   std::uint64_t size = 0;

@@ -2,11 +2,11 @@
 // whether it was the one. Each puts a random mark into the metadata of its object: when the name
 // turns out to be taken, the mark tells by whom.
 //
-// Small objects are one PUT with If-None-Match. Large ones are multipart uploads; not every store
-// that obeys the condition at a PUT does so at the end of an upload. There the writer first claims
-// the name by a small object of its own beside it, created exclusively, looks whether the name is
-// still free, completes the upload, and takes the claim away. A claim whose writer died is removed
-// with other leftovers, after a day.
+// Small objects are one PUT with If-None-Match, or what says the same in a dialect. Large ones are
+// multipart uploads; not every store that obeys the condition at a PUT does so at the end of an
+// upload. There the writer first claims the name by a small object of its own beside it, created
+// exclusively, looks whether the name is still free, completes the upload, and takes the claim
+// away. A claim whose writer died is removed with other leftovers, after a day.
 
 #include "s3_writer.hpp"
 
@@ -24,8 +24,6 @@ using base::Error;
 using base::ErrorKind;
 
 namespace {
-
-bool is_taken(const net::HttpResponse& response) { return response.status == 412; }
 
 class S3Writer final : public ObjectWriter {
 public:
@@ -56,7 +54,8 @@ public:
 
 private:
   std::string doing() const { return "storing " + name_; }
-  net::Headers headers() const { return headers_of_new_object(client_.options(), mark_); }
+  net::Headers headers() const { return headers_of_new_object(client_, mark_); }
+  net::Header only_if_absent() const { return client_.dialect().only_if_absent(); }
 
   /// Only called when more follows: a part that is not the last has the full size.
   void send_part() {
@@ -77,7 +76,7 @@ private:
                          .key = key,
                          .headers = std::move(headers),
                          .body = body},
-                        is_taken);
+                        says_name_is_taken);
   }
 
   PutOutcome put_whole() {
@@ -89,7 +88,7 @@ private:
     }
     headers.push_back(only_if_absent());
     const auto response = put(key_, std::move(headers), buffer_.view());
-    return is_taken(response) ? ours_or_not() : PutOutcome::stored;
+    return says_name_is_taken(response) ? ours_or_not() : PutOutcome::stored;
   }
 
   PutOutcome complete() {
@@ -126,7 +125,7 @@ private:
   bool claim_name(const std::string& claim) {
     auto headers = this->headers();
     headers.push_back(only_if_absent());
-    if (!is_taken(put(claim, std::move(headers), {}))) return true;
+    if (!says_name_is_taken(put(claim, std::move(headers), {}))) return true;
     const auto other = look_at_object(client_, claim, name_);
     if (other && other->mark == mark_) return true;
     if (look_at_object(client_, key_, name_)) return false;

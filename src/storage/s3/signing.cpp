@@ -104,4 +104,14 @@ std::string authorization(const ToSign& request, const SigningScope& scope,
                      credentials.access_key_id, place, headers.names, base::to_hex(signature));
 }
 
+void sign_for_aws(ToSign& request, const SigningContext& context) {
+  request.payload_hash = base::to_hex(crypto::sha256(context.body));
+  request.headers.push_back({"X-Amz-Date", amz_date(context.now)});
+  request.headers.push_back({"X-Amz-Content-Sha256", request.payload_hash});
+  const auto& token = context.credentials.session_token;
+  if (!token.empty()) request.headers.push_back({"X-Amz-Security-Token", token});
+  request.headers.push_back(
+      {"Authorization", authorization(request, {context.region}, context.credentials)});
+}
+
 }  // namespace holdfast::storage

@@ -36,4 +36,29 @@ std::string canonical_query(const Query& query);
 std::string authorization(const ToSign& request, const SigningScope& scope,
                           const S3Credentials& credentials);
 
+/// The same by Aliyun's OSS4-HMAC-SHA256. Headers that begin with x-oss- (x-oss-date is one),
+/// Content-Type and Content-MD5 are signed, and those that `also_signed` names in small letters and
+/// in order. The path is that of the object alone; the bucket goes before it whatever the URL is.
+std::string oss_authorization(const ToSign& request, const std::string& region,
+                              const std::string& bucket,
+                              const std::vector<std::string>& also_signed,
+                              const S3Credentials& credentials);
+/// The same by Tencent's signature, which counts from one second of Unix time to another one. All
+/// headers are signed.
+std::string cos_authorization(const ToSign& request, std::int64_t from, std::int64_t to,
+                              const S3Credentials& credentials);
+
+/// Where and when a request is made, and as whom.
+struct SigningContext {
+  const S3Credentials& credentials;
+  const std::string& region;
+  const std::string& bucket;
+  base::ByteView body;
+  base::WallTime now;
+};
+/// Each adds the headers by which a store knows who asks, and what was sent. Host must be there.
+void sign_for_aws(ToSign& request, const SigningContext& context);
+void sign_for_oss(ToSign& request, const SigningContext& context);
+void sign_for_cos(ToSign& request, const SigningContext& context);
+
 }  // namespace holdfast::storage

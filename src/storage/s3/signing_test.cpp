@@ -87,26 +87,26 @@ TEST(Profile, IsFoundInAFileOfAws) {
       "# comment\n[default]\naws_access_key_id = A\naws_secret_access_key=one\n\n"
       "[work]\n  aws_access_key_id=B \naws_secret_access_key = two=\naws_session_token = t\n"
       "region = eu-central-1\n";
-  const auto first = parse_s3_profile(text, "default", "f");
+  const auto first = parse_s3_profile("s3", text, "default", "f");
   EXPECT_EQ(first.access_key_id, "A");
   EXPECT_EQ(base::as_text(first.secret_access_key.view()), "one");
   EXPECT_EQ(first.session_token, "");
-  const auto second = parse_s3_profile(text, "work", "f");
+  const auto second = parse_s3_profile("s3", text, "work", "f");
   EXPECT_EQ(second.access_key_id, "B");
   EXPECT_EQ(base::as_text(second.secret_access_key.view()), "two=");
   EXPECT_EQ(second.session_token, "t");
 }
 
 TEST(Profile, MayHaveNoName) {
-  EXPECT_EQ(parse_s3_profile("aws_access_key_id=A\r\naws_secret_access_key=s\r\n", "any", "f")
+  EXPECT_EQ(parse_s3_profile("s3", "aws_access_key_id=A\r\naws_secret_access_key=s\r\n", "any", "f")
                 .access_key_id,
             "A");
 }
 
 TEST(Profile, ThatIsNotWholeIsRefusedWithoutItsSecret) {
-  EXPECT_THROW(parse_s3_profile("[a]\naws_access_key_id=A\n", "b", "f"), base::Error);
+  EXPECT_THROW(parse_s3_profile("s3", "[a]\naws_access_key_id=A\n", "b", "f"), base::Error);
   try {
-    parse_s3_profile("[a]\naws_secret_access_key=geheim\n", "a", "the file f");
+    parse_s3_profile("s3", "[a]\naws_secret_access_key=geheim\n", "a", "the file f");
     FAIL();
   } catch (const base::Error& error) {
     EXPECT_EQ(error.kind(), base::ErrorKind::invalid_input);

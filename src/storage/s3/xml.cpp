@@ -64,7 +64,8 @@ std::optional<S3Complaint> parse_complaint(base::ByteView xml) {
   const net::XmlDocument document(xml);
   const auto root = document.root("Error");
   if (!root) return std::nullopt;
-  return S3Complaint{text_of(root, "Code"), text_of(root, "Message"), text_of(root, "Region")};
+  return S3Complaint{text_of(root, "Code"), text_of(root, "Message"), text_of(root, "Region"),
+                     text_of(root, "Endpoint")};
 }
 
 ListPage parse_list_page(base::ByteView xml, std::size_t count_max) {
@@ -79,6 +80,7 @@ ListPage parse_list_page(base::ByteView xml, std::size_t count_max) {
   }
   if (text_of(root, "IsTruncated") != "true") return page;
   page.next = text_of(root, "NextContinuationToken");
+  if (page.next.empty()) page.next = text_of(root, "NextMarker");
   if (page.next.empty()) refuse("says that the list goes on, and not where");
   return page;
 }

@@ -16,7 +16,8 @@ namespace holdfast::storage {
 struct S3Complaint {
   std::string code{};
   std::string message{};
-  std::string region{};  // the right one, of a request that went to a wrong one
+  std::string region{};    // the right one, of a request that went to a wrong one
+  std::string endpoint{};  // likewise, where a cloud names its host instead
 };
 /// Nothing when `xml` is no <Error>.
 std::optional<S3Complaint> parse_complaint(base::ByteView xml);
@@ -28,7 +29,7 @@ struct ListedObject {
 };
 struct ListPage {
   std::vector<ListedObject> objects{};
-  std::string next{};  // token of the next page; empty: this is the last one
+  std::string next{};  // token or marker of the next page; empty: this is the last one
 };
 /// Errors: corrupt when `xml` is no list, has a size that is no number, or more than `count_max`
 /// objects.

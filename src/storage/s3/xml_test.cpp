@@ -27,6 +27,22 @@ TEST(S3Xml, ReadsListsOfObjects) {
   EXPECT_EQ(page.next, "a/b&c==");
 }
 
+TEST(S3Xml, ReadsListsThatGoOnAfterAMarker) {
+  const auto page = parse_list_page(
+      as_bytes("<ListBucketResult><IsTruncated>true</IsTruncated><NextMarker>p/one</NextMarker>"
+               "<Contents><Key>p/one</Key><Size>1</Size></Contents></ListBucketResult>"),
+      1);
+  EXPECT_EQ(page.next, "p/one");
+}
+
+TEST(S3Xml, ReadsWhereABucketIsElsewhere) {
+  const auto complaint =
+      parse_complaint(as_bytes("<Error><Code>AccessDenied</Code><Message>m</Message>"
+                               "<Endpoint>oss-cn-shenzhen.aliyuncs.com</Endpoint></Error>"));
+  ASSERT_TRUE(complaint);
+  EXPECT_EQ(complaint->endpoint, "oss-cn-shenzhen.aliyuncs.com");
+}
+
 TEST(S3Xml, RefusesListsThatCannotBeMeant) {
   const std::string one = "<Contents><Key>k</Key><Size>1</Size></Contents>";
   const auto list = [](const std::string& inside) {

@@ -1,0 +1,245 @@
+// Against tests/support/cloud_bucket.py, which checks signatures by itself and answers as the
+// clouds document it.
+
+#include "base/error.hpp"
+#include "net/curl_client.hpp"
+#include "net/http_server_testing.hpp"
+#include "net/meddling_client.hpp"
+#include "storage/contract_suite.hpp"
+#include "storage/cutting_proxy.hpp"
+#include "storage/s3/s3_backend.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+
+namespace holdfast::storage {
+namespace {
+
+using base::Error;
+using base::ErrorKind;
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr std::size_t large_size = 6'000'000;  // two parts
+constexpr const char* access_key = "AKIDexample";
+constexpr const char* secret_key = "secretexample0123456789";
+
+const net::HttpServer& clouds() {
+  static const net::HttpServer server("cloud_bucket.py");
+  return server;
+}
+
+std::shared_ptr<net::HttpClient> make_client() {
+  static const base::SystemClock clock;
+  net::HttpOptions options;
+  options.proxy = "";
+  return net::make_http_client(options, clock, {});
+}
+
+/// A prefix of its own in a bucket of one cloud.
+class CloudAround {
+public:
+  explicit CloudAround(std::string scheme, std::uint16_t port = 0)
+      : scheme_(std::move(scheme)), port_(port == 0 ? clouds().port(scheme_) : port) {
+    std::array<std::byte, 8> name{};
+    random_.fill(name);
+    prefix_ = base::to_hex(name);
+  }
+
+  S3Options options() const {
+    S3Options options;
+    options.endpoint = fmt::format("http://localhost:{}", port_);
+    options.region = "cn-hangzhou";
+    return options;
+  }
+  std::unique_ptr<Backend> open(const S3Options& options, const char* secret = secret_key) {
+    return open_s3(
+        {scheme_, "/" + prefix_, "", bucket_}, options,
+        [secret] { return S3Credentials{access_key, base::Secret(base::as_bytes(secret)), ""}; },
+        {http_, clock_, random_, [](double) {}, {}}, mode_);
+  }
+  std::unique_ptr<Backend> open() { return open(options()); }
+
+  std::string bucket_ = "holdfast-test-1250000000";
+  S3Open mode_ = S3Open::create;
+  base::SystemRandom random_;
+
+private:
+  const std::string scheme_;
+  const std::uint16_t port_;
+  const base::SystemClock clock_;
+  const std::shared_ptr<net::HttpClient> http_ = make_client();
+  std::string prefix_;
+};
+
+template <const char* const& scheme>
+class CloudPlace final : public Place {
+public:
+  Backend& open() override { return *backends_.emplace_back(around_.open()); }
+
+private:
+  CloudAround around_{scheme};
+  std::vector<std::unique_ptr<Backend>> backends_;
+};
+
+/// Every backend loses one connection, somewhere in its first exchanges.
+template <const char* const& scheme>
+class CutCloudPlace final : public Place {
+public:
+  Backend& open() override {
+    auto& opened = *backends_.emplace_back(around_.open());
+    const auto how = around_.random_.below(2) == 0 ? Cut::reset : Cut::close;
+    proxy_.cut_after(around_.random_.below(100'000), how);
+    return opened;
+  }
+
+private:
+  CuttingProxy proxy_{clouds().port(scheme)};
+  CloudAround around_{scheme, proxy_.port()};
+  std::vector<std::unique_ptr<Backend>> backends_;
+};
+
+constexpr const char* oss = "oss";
+constexpr const char* cos = "cos";
+
+INSTANTIATE_TEST_SUITE_P(Oss, BackendContract, testing::ValuesIn(places_of<CloudPlace<oss>>()));
+INSTANTIATE_TEST_SUITE_P(Cos, BackendContract, testing::ValuesIn(places_of<CloudPlace<cos>>()));
+INSTANTIATE_TEST_SUITE_P(CutOss, BackendContract,
+                         testing::ValuesIn(places_of<CutCloudPlace<oss>>()));
+INSTANTIATE_TEST_SUITE_P(CutCos, BackendContract,
+                         testing::ValuesIn(places_of<CutCloudPlace<cos>>()));
+
+class CloudTest : public testing::TestWithParam<const char*> {
+protected:
+  template <class Work>
+  Error failure_of(Work work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error;
+    }
+    ADD_FAILURE() << "nothing was thrown";
+    return {ErrorKind::io, ""};
+  }
+
+  CloudAround around_{GetParam()};
+};
+
+TEST_P(CloudTest, LargeObjectsAreStoredOnce) {
+  const auto one = around_.open();
+  const auto other = around_.open();
+  base::Bytes bytes(large_size);
+  around_.random_.fill(bytes);
+  const auto first = one->create("packs/ab/1");
+  const auto second = other->create("packs/ab/1");
+  first->append(bytes);
+  second->append(bytes);
+  EXPECT_EQ(second->commit(), PutOutcome::stored);
+  EXPECT_EQ(first->commit(), PutOutcome::already_there);
+  EXPECT_EQ(get(*one, "packs/ab/1", bytes.size()), bytes);
+  EXPECT_EQ(one->remove_leftovers(), 0U);
+}
+
+TEST_P(CloudTest, ARangeBeyondTheEndEndsThere) {
+  const auto backend = around_.open();
+  ASSERT_EQ(put(*backend, "a", base::as_bytes("0123456789")), PutOutcome::stored);
+  base::Bytes into(100);
+  EXPECT_EQ(backend->read("a", 4, into), 6U);
+  EXPECT_EQ(base::as_text(base::ByteView(into).first(6)), "456789");
+  EXPECT_EQ(backend->read("a", 10, into), 0U);
+  EXPECT_EQ(backend->read("a", 1000, into), 0U);
+}
+
+TEST_P(CloudTest, ALongListComesInPages) {
+  const auto backend = around_.open();
+  constexpr int count = 1100;
+  for (int i = 0; i < count; ++i)
+    ASSERT_EQ(put(*backend, fmt::format("a/{:04}", i), {}), PutOutcome::stored);
+  std::set<std::string> seen;
+  backend->list("", [&](const ObjectInfo& object) { seen.insert(object.name); });
+  EXPECT_EQ(seen.size(), static_cast<std::size_t>(count));
+}
+
+TEST_P(CloudTest, ABucketThatKnowsVersionsIsRefused) {
+  around_.bucket_ = "versioned-1250000000";
+  const auto backend = around_.open();
+  const auto error = failure_of([&] { backend->create("a"); });
+  EXPECT_EQ(error.kind(), ErrorKind::unsupported);
+  EXPECT_THAT(error.what(), HasSubstr("-forbid-overwrite"));
+  EXPECT_THAT(error.hint(), HasSubstr("versioning"));
+}
+
+TEST_P(CloudTest, ABucketThatIsNotThereIsNotMadeAndNotEmpty) {
+  around_.bucket_ = "absent-1250000000";
+  around_.mode_ = S3Open::existing;
+  const auto error = failure_of([&] { around_.open(); });
+  EXPECT_EQ(error.kind(), ErrorKind::not_found);
+  EXPECT_THAT(error.what(), HasSubstr("NoSuchBucket"));
+  EXPECT_THAT(error.hint(), HasSubstr("region"));
+}
+
+TEST_P(CloudTest, AWrongSecretIsSaidAndNotShown) {
+  const auto error = failure_of([&] { around_.open(around_.options(), "geheim"); });
+  EXPECT_EQ(error.kind(), ErrorKind::access_denied);
+  EXPECT_THAT(error.what(), HasSubstr("SignatureDoesNotMatch"));
+  EXPECT_THAT(error.what(), Not(HasSubstr("geheim")));
+}
+
+TEST_P(CloudTest, ClassAndEncryptionGoWithTheObject) {
+  auto options = around_.options();
+  options.storage_class = GetParam() == std::string("oss") ? "IA" : "STANDARD_IA";
+  options.encryption = "AES256";
+  EXPECT_EQ(put(*around_.open(options), "a", base::as_bytes("1")), PutOutcome::stored);
+  options.storage_class = "NO_SUCH_CLASS";
+  const auto error = failure_of([&] { around_.open(options)->create("b"); });
+  EXPECT_THAT(error.hint(), HasSubstr("storage_class"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Clouds, CloudTest, testing::Values("oss", "cos"),
+                         [](const auto& about) { return std::string(about.param); });
+
+TEST(OssTest, AWrongRegionIsSaid) {
+  CloudAround around("oss");
+  auto options = around.options();
+  options.region = "cn-beijing";
+  try {
+    around.open(options);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.layer(), base::Layer::place);
+    EXPECT_THAT(error.hint(), HasSubstr("'region'"));
+  }
+}
+
+TEST(OssTest, CredentialsThatExpiredAreAskedForAgain) {
+  const base::SystemClock clock;
+  base::SystemRandom random;
+  std::vector<std::string> urls;
+  const auto store = std::make_shared<net::MeddlingClient>([&](const net::HttpRequest& request) {
+    urls.push_back(request.url);
+    const bool is_first = urls.size() == 1;
+    net::HttpResponse response;
+    response.status = is_first ? 403 : 200;
+    response.body = base::copy_of(base::as_bytes(
+        is_first ? "<Error><Code>SecurityTokenExpired</Code></Error>" : "<ListBucketResult/>"));
+    return response;
+  });
+  int asked = 0;
+  const auto source = [&] {
+    ++asked;
+    return S3Credentials{"id", base::Secret(base::as_bytes("secret")), "token"};
+  };
+  open_s3(parse_location("oss://blog.oss-cn-hangzhou.aliyuncs.com/p"), {}, source,
+          {store, clock, random, [](double) {}, {}}, S3Open::existing);
+  EXPECT_EQ(asked, 2);
+  const std::string url =
+      "https://blog.oss-cn-hangzhou.aliyuncs.com/?list-type=2&max-keys=1&prefix=p%2F";
+  EXPECT_EQ(urls, (std::vector<std::string>{url, url}));
+}
+
+}  // namespace
+}  // namespace holdfast::storage

@@ -1,0 +1,320 @@
+"""Buckets that speak as Aliyun's OSS and Tencent's COS do, and refuse what those would refuse.
+
+Everything is in memory. Each request's signature is computed anew here, from the documentation of
+the clouds and with the standard library alone, out of what arrived. Run as a program it prints one
+line of JSON (the port of "oss" and of "cos") and serves until its standard input ends. Buckets are
+made by PUT; in one whose name begins with "versioned" the header against overwriting does nothing,
+as where versioning was enabled.
+"""
+import base64
+import email.utils
+import hashlib
+import hmac
+import http.server
+import json
+import re
+import sys
+import threading
+import time
+import urllib.parse
+import uuid
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+ACCESS_KEY, SECRET_KEY, REGION = "AKIDexample", "secretexample0123456789", "cn-hangzhou"
+SKEW_SECONDS_MAX = 900
+PART_SIZE_MIN = {"oss": 100 * 1024, "cos": 1024 * 1024}
+CLASSES = {"oss": ("Standard", "IA", "Archive"), "cos": ("STANDARD", "STANDARD_IA", "ARCHIVE")}
+
+
+class Refused(Exception):
+    def __init__(self, status, code, message="", inside=""):
+        super().__init__(code)
+        self.status, self.code, self.message, self.inside = status, code, message, inside
+
+
+def quoted(text):
+    return urllib.parse.quote(text, safe="-_.~")
+
+
+def mac(key, text, digest=hashlib.sha256):
+    return hmac.new(key, text.encode(), digest).digest()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_):
+        pass
+
+    def serve(self):
+        server = self.server
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        path, _, query = self.path.partition("?")
+        self.key = urllib.parse.unquote(path)[1:]
+        self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
+        self.own = f"x-{server.dialect}-"
+        self.bucket = self.headers["Host"].partition(".")[0]
+        try:
+            for fault in server.faults:
+                fault(self)
+            self.check_signature(path)
+            self.check_body(body)
+            with server.lock:
+                self.answer(body)
+        except Refused as refused:
+            self.reply(refused.status, f"<Error><Code>{refused.code}</Code><Message>"
+                       f"{escape(refused.message)}</Message>{refused.inside}</Error>")
+
+    do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = serve
+
+    def reply(self, status, body="", **headers):
+        data = body if isinstance(body, bytes) else body.encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        if "Content_Length" not in headers:
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    # ---- who asks ----
+
+    def check_signature(self, path):
+        given = self.headers.get("Authorization", "")
+        (self.check_oss if self.server.dialect == "oss" else self.check_cos)(given, path)
+        if self.headers.get(self.own + "security-token") != self.server.token:
+            raise Refused(403, "InvalidSecurityToken" if self.own == "x-oss-" else "InvalidToken")
+
+    def require(self, access_key, signature, expected):
+        if access_key != ACCESS_KEY:
+            raise Refused(403, "InvalidAccessKeyId")
+        if not hmac.compare_digest(signature, expected):
+            raise Refused(403, "SignatureDoesNotMatch")
+
+    def check_oss(self, given, path):
+        form = re.fullmatch(r"OSS4-HMAC-SHA256 Credential=(\w+)/(\d{8})/([\w-]+)/oss/"
+                            r"aliyun_v4_request,(?:AdditionalHeaders=([a-z;-]+),)?"
+                            r"Signature=([0-9a-f]{64})", given)
+        if not form or self.headers.get("x-oss-content-sha256") != "UNSIGNED-PAYLOAD":
+            raise Refused(400, "InvalidArgument", "malformed Authorization")
+        access_key, day, region, more, signature = form.groups()
+        if region != self.server.region:
+            raise Refused(400, "InvalidArgument", "Invalid signing region in Authorization header.")
+        stamp = self.headers.get("x-oss-date", "")
+        when = time.strptime(stamp, "%Y%m%dT%H%M%SZ")
+        self.check_clock(email.utils.mktime_tz((*when[:9], 0)))
+        more = more.split(";") if more else []
+        if more != sorted(more) or any(name not in self.headers for name in more):
+            raise Refused(400, "InvalidArgument", "AdditionalHeaders")
+        headers = {name.lower(): value.strip() for name, value in self.headers.items()}
+        lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers)
+                        if name.startswith("x-oss-") or name in ("content-type", "content-md5")
+                        or name in more)
+        query = sorted((quoted(name), quoted(value)) for name, value in self.query.items())
+        query = "&".join(name + ("=" + value if value else "") for name, value in query)
+        canonical = "\n".join((self.command, f"/{self.bucket}{path}", query, lines,
+                               ";".join(more), "UNSIGNED-PAYLOAD"))
+        text = "\n".join(("OSS4-HMAC-SHA256", stamp, f"{day}/{region}/oss/aliyun_v4_request",
+                          hashlib.sha256(canonical.encode()).hexdigest()))
+        key = b"aliyun_v4" + SECRET_KEY.encode()
+        for step in (day, region, "oss", "aliyun_v4_request"):
+            key = mac(key, step)
+        self.require(access_key, signature, mac(key, text).hex())
+
+    def check_cos(self, given, path):
+        form = dict(pair.split("=", 1) for pair in given.split("&") if "=" in pair)
+        if list(form) != ["q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list",
+                          "q-url-param-list", "q-signature"]:
+            raise Refused(400, "InvalidArgument", "malformed Authorization")
+        begin, end = map(int, form["q-sign-time"].split(";"))
+        if not begin <= time.time() <= end:
+            raise Refused(403, "RequestIsExpired" if time.time() > end else "RequestTimeTooSkewed")
+
+        def listed(pairs, names):
+            known = {name.lower(): value for name, value in pairs}
+            names = names.split(";") if names else []
+            if names != sorted(names) or any(name not in known for name in names):
+                raise Refused(403, "SignatureDoesNotMatch")
+            return "&".join(f"{name}={quoted(known[name])}" for name in names)
+
+        if "host" not in form["q-header-list"].split(";"):
+            raise Refused(403, "AccessDenied", "host is not signed")
+        canonical = "\n".join((self.command.lower(), urllib.parse.unquote(path),
+                               listed(self.query.items(), form["q-url-param-list"]),
+                               listed(self.headers.items(), form["q-header-list"]), ""))
+        text = "\n".join(("sha1", form["q-sign-time"],
+                          hashlib.sha1(canonical.encode()).hexdigest(), ""))
+        key = mac(SECRET_KEY.encode(), form["q-key-time"], hashlib.sha1).hex()
+        self.require(form["q-ak"], form["q-signature"],
+                     mac(key.encode(), text, hashlib.sha1).hex())
+
+    def check_clock(self, when):
+        if abs(time.time() - when) > SKEW_SECONDS_MAX:
+            raise Refused(403, "RequestTimeTooSkewed")
+
+    def check_body(self, body):
+        given = self.headers.get("Content-MD5")
+        if body and given != base64.b64encode(hashlib.md5(body).digest()).decode():
+            raise Refused(400, "InvalidDigest" if given else "MissingContentMD5")
+
+    # ---- what is asked for ----
+
+    def answer(self, body):
+        buckets = self.server.buckets
+        if not self.key and self.command == "PUT":
+            buckets.setdefault(self.bucket, ({}, {}))
+            return self.reply(200)
+        if self.bucket not in buckets:
+            raise Refused(404, "NoSuchBucket")
+        self.objects, self.uploads = buckets[self.bucket]
+        if not self.key:
+            return self.answer_bucket()
+        if "uploads" in self.query or "uploadId" in self.query:
+            return self.answer_upload(body)
+        if self.command == "PUT":
+            self.store(body, self.metadata())
+            return self.reply(200, ETag=f'"{hashlib.md5(body).hexdigest()}"')
+        if self.command == "DELETE":
+            self.objects.pop(self.key, None)
+            return self.reply(204)
+        if self.key not in self.objects:
+            raise Refused(404, "NoSuchKey")
+        data, metadata, _ = self.objects[self.key]
+        if self.command == "HEAD":
+            return self.reply(200, Content_Length=str(len(data)), **metadata)
+        return self.answer_range(data, metadata)
+
+    def metadata(self):
+        chosen = self.headers.get(self.own + "storage-class")
+        if chosen and chosen not in CLASSES[self.server.dialect]:
+            raise Refused(400, "InvalidStorageClass")
+        return {name: value for name, value in self.headers.items()
+                if name.lower().startswith(self.own + "meta-")}
+
+    def store(self, data, metadata):
+        forbids = self.headers.get(self.own + "forbid-overwrite") == "true"
+        if forbids and self.key in self.objects and not self.bucket.startswith("versioned"):
+            raise Refused(409, "FileAlreadyExists")
+        self.objects[self.key] = (data, metadata, self.now())
+
+    @staticmethod
+    def now():
+        return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
+
+    def answer_range(self, data, metadata):
+        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if not asked:
+            return self.reply(200, data, **metadata)
+        begin, end = int(asked[1]), min(int(asked[2]) + 1, len(data))
+        is_strict = self.own == "x-cos-" or self.headers.get("x-oss-range-behavior") == "standard"
+        if not is_strict and int(asked[2]) >= len(data):
+            return self.reply(200, data, **metadata)
+        if begin >= len(data):
+            raise Refused(416, "InvalidRange")
+        return self.reply(206, data[begin:end], **metadata,
+                          Content_Range=f"bytes {begin}-{end - 1}/{len(data)}")
+
+    def answer_bucket(self):
+        prefix = self.query.get("prefix", "")
+        if self.command == "HEAD" and self.server.dialect == "cos":
+            return self.reply(200)
+        if self.command != "GET":
+            raise Refused(405, "MethodNotAllowed")
+        if "uploads" in self.query:
+            after = (self.query.get("key-marker", ""), self.query.get("upload-id-marker", ""))
+            page, rest = self.page(sorted((key, name) for name, (key, *_) in self.uploads.items()
+                                          if key.startswith(prefix) and (key, name) > after),
+                                   "max-uploads")
+            text = "".join(f"<Upload><Key>{key}</Key><UploadId>{name}</UploadId><Initiated>"
+                           f"{self.uploads[name][2]}</Initiated></Upload>" for key, name in page)
+            if rest:
+                text += (f"<NextKeyMarker>{page[-1][0]}</NextKeyMarker>"
+                         f"<NextUploadIdMarker>{page[-1][1]}</NextUploadIdMarker>")
+            return self.list("ListMultipartUploadsResult", text, rest)
+        by_token = self.server.dialect == "oss"
+        if by_token != (self.query.get("list-type") == "2"):
+            raise Refused(400, "InvalidArgument", "list-type")
+        after = self.query.get("continuation-token" if by_token else "marker", "")
+        if by_token and after:
+            after = base64.b64decode(after).decode()
+        page, rest = self.page(sorted(key for key in self.objects
+                                      if key.startswith(prefix) and key > after), "max-keys")
+        text = "".join(f"<Contents><Key>{escape(key)}</Key><LastModified>{self.objects[key][2]}"
+                       f"</LastModified><Size>{len(self.objects[key][0])}</Size></Contents>"
+                       for key in page)
+        if rest and by_token:
+            token = base64.b64encode(page[-1].encode()).decode()
+            text += f"<NextContinuationToken>{token}</NextContinuationToken>"
+        elif rest:
+            text += f"<NextMarker>{escape(page[-1])}</NextMarker>"
+        return self.list("ListBucketResult", text, rest)
+
+    def page(self, names, limit):
+        count = int(self.query.get(limit, "100"))
+        if not 0 < count <= 1000:
+            raise Refused(400, "InvalidArgument", limit)
+        return names[:count], names[count:]
+
+    def list(self, name, inside, rest):
+        self.reply(200, f"<?xml version='1.0'?><{name}><IsTruncated>{'true' if rest else 'false'}"
+                   f"</IsTruncated>{inside}</{name}>")
+
+    def answer_upload(self, body):
+        if self.command == "POST" and "uploads" in self.query:
+            name = uuid.uuid4().hex.upper()
+            self.uploads[name] = (self.key, {}, self.now(), self.metadata())
+            return self.reply(200, "<InitiateMultipartUploadResult><UploadId>"
+                              f"{name}</UploadId></InitiateMultipartUploadResult>")
+        name = self.query["uploadId"]
+        if self.uploads.get(name, ("",))[0] != self.key:
+            raise Refused(404, "NoSuchUpload")
+        _, parts, _, metadata = self.uploads[name]
+        if self.command == "PUT":
+            parts[int(self.query["partNumber"])] = body
+            return self.reply(200, ETag=f'"{hashlib.md5(body).hexdigest()}"')
+        if self.command == "DELETE":
+            del self.uploads[name]
+            return self.reply(204)
+        wanted = []
+        for part in ElementTree.fromstring(body):
+            values = {child.tag.rpartition("}")[2]: child.text for child in part}
+            data = parts.get(int(values["PartNumber"]))
+            if data is None or values["ETag"].strip('"') != hashlib.md5(data).hexdigest():
+                raise Refused(400, "InvalidPart")
+            wanted.append(data)
+        if any(len(data) < PART_SIZE_MIN[self.server.dialect] for data in wanted[:-1]):
+            raise Refused(400, "EntityTooSmall")
+        self.store(b"".join(wanted), metadata)
+        del self.uploads[name]
+        return self.reply(200, "<CompleteMultipartUploadResult/>")
+
+
+class CloudBuckets(http.server.ThreadingHTTPServer):
+    """Serves from its making on, at `port`; `faults` are called with each request's handler."""
+
+    daemon_threads = True
+
+    def __init__(self, dialect, region=REGION, token=None):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.dialect, self.region, self.token = dialect, region, token
+        self.buckets, self.faults, self.lock = {}, [], threading.Lock()
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, request, client_address):
+        """Connections that tests cut are no news."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
+
+def main():
+    print(json.dumps({dialect: CloudBuckets(dialect).port for dialect in ("oss", "cos")}),
+          flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
