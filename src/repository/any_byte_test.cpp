@@ -23,7 +23,7 @@ namespace {
 using base::Bytes;
 using base::Error;
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr std::size_t flips = 300;
 constexpr std::size_t object_step = 5;
 constexpr std::size_t page_step = 16;
