@@ -39,7 +39,7 @@ std::uint64_t drop_old_index(Repository& source, Repository& copy) {
   std::uint64_t removed = 0;
   for (const auto& name : there) {
     if (here.contains(name)) continue;
-    if (copy.backend().remove(name) == storage::RemoveOutcome::removed) ++removed;
+    if (copy.backend().remove(name) != storage::RemoveOutcome::was_absent) ++removed;
   }
   return removed;
 }

@@ -177,14 +177,14 @@ private:
 
   void remove_forgotten(const CopyPlan& plan) {
     for (const auto& id : plan.forgotten) {
-      if (copy_.remove(snapshot_name(id)) == storage::RemoveOutcome::removed) {
+      if (copy_.remove(snapshot_name(id)) != storage::RemoveOutcome::was_absent) {
         ++report_.snapshots_removed;
       }
     }
   }
   void remove_slots(const CopyPlan& plan) {
     for (const auto& name : plan.removed_slots) {
-      if (copy_.remove(name) == storage::RemoveOutcome::removed) ++report_.slots_removed;
+      if (copy_.remove(name) != storage::RemoveOutcome::was_absent) ++report_.slots_removed;
     }
   }
 

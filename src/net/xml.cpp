@@ -18,6 +18,12 @@ XmlElement first_from(pugi::xml_node node, std::string_view name) {
   return XmlElement(node.internal_object());
 }
 
+XmlElement element_from(pugi::xml_node node) {
+  while (node && node.type() != pugi::node_element)
+    node = node.next_sibling();
+  return XmlElement(node.internal_object());
+}
+
 }  // namespace
 
 std::string_view XmlElement::name() const { return local_name(pugi::xml_node(node_)); }
@@ -29,6 +35,10 @@ XmlElement XmlElement::child(std::string_view name) const {
 XmlElement XmlElement::next(std::string_view name) const {
   return first_from(pugi::xml_node(node_).next_sibling(), name);
 }
+
+XmlElement XmlElement::first() const { return element_from(pugi::xml_node(node_).first_child()); }
+
+XmlElement XmlElement::next() const { return element_from(pugi::xml_node(node_).next_sibling()); }
 
 std::string_view XmlElement::text() const { return pugi::xml_node(node_).child_value(); }
 

@@ -27,6 +27,9 @@ public:
   XmlElement child(std::string_view name) const;
   /// The next one with that name beside it.
   XmlElement next(std::string_view name) const;
+  /// The first element in it, and the next one beside it, whatever their names.
+  XmlElement first() const;
+  XmlElement next() const;
   /// The text directly in it.
   std::string_view text() const;
 

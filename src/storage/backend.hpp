@@ -2,6 +2,7 @@
 
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
+#include "storage/object_locks.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -25,7 +26,8 @@ struct StoreStatus {
 };
 
 enum class PutOutcome : std::uint8_t { stored, already_there };
-enum class RemoveOutcome : std::uint8_t { removed, was_absent };
+/// `held`: the object is gone for everybody, and the store keeps its bytes until its lock ends.
+enum class RemoveOutcome : std::uint8_t { removed, was_absent, held };
 
 /// An object while it is written. It is invisible until commit; dropping it without abandons it.
 /// After an error nothing can be done with it but that.
@@ -72,9 +74,12 @@ public:
                     const std::function<void(const ObjectInfo&)>& visit) = 0;
   /// A removed object may come back after a power cut; a stored one does not go.
   virtual RemoveOutcome remove(const std::string& name) = 0;
-  /// Removes what writers that died left behind and nobody else can see; returns how many.
+  /// Removes what writers that died left behind and nobody else can see, and what was held and is
+  /// not locked any more; returns how many.
   virtual std::size_t remove_leftovers() = 0;
   virtual StoreStatus status() { return {}; }
+  /// Null: no object is ever locked here, and what is removed is gone.
+  virtual ObjectLocks* locks() { return nullptr; }
 };
 
 /// Writes a whole small object if the name is free.

@@ -108,7 +108,8 @@ void remove(const Request& request) {
   const auto& name = request.target.name;
   require_remove(request.token, name, *repository.backend);
   const auto info = require_object(request);
-  if (repository.backend->remove(name) != storage::RemoveOutcome::removed) refuse_missing(request);
+  if (repository.backend->remove(name) == storage::RemoveOutcome::was_absent)
+    refuse_missing(request);
   repository.quota.give_back(info.size);
   request.exchange.reply({status_no_content, {}, ""});
 }

@@ -18,6 +18,8 @@ namespace {
 struct Objects {
   std::mutex mutex;
   std::map<std::string, base::Bytes> by_name;
+  std::map<std::string, base::WallTime> locked;  // until then
+  std::vector<HeldObject> held;
 };
 
 class MemoryWriter final : public ObjectWriter {
@@ -44,7 +46,7 @@ private:
   bool committed_ = false;
 };
 
-class MemoryBackend final : public Backend {
+class MemoryBackend : public Backend {
 public:
   std::string describe() const override { return "memory://"; }
 
@@ -93,6 +95,9 @@ public:
 
   std::size_t remove_leftovers() override { return 0; }
 
+protected:
+  Objects& objects() { return objects_; }
+
 private:
   std::vector<ObjectInfo> infos(const std::string& prefix) {
     const std::lock_guard lock(objects_.mutex);
@@ -107,8 +112,97 @@ private:
   Objects objects_;
 };
 
+/// Locks what it is given to keep.
+class LockingWriter final : public ObjectWriter {
+public:
+  LockingWriter(std::unique_ptr<ObjectWriter> inner, ObjectLocks& locks, base::WallTime until,
+                std::string name)
+      : inner_(std::move(inner)), locks_(locks), until_(until), name_(std::move(name)) {}
+  void append(base::ByteView bytes) override { inner_->append(bytes); }
+  PutOutcome commit() override {
+    const auto outcome = inner_->commit();
+    if (outcome == PutOutcome::stored) locks_.lock(name_, until_);
+    return outcome;
+  }
+
+private:
+  const std::unique_ptr<ObjectWriter> inner_;
+  ObjectLocks& locks_;
+  const base::WallTime until_;
+  const std::string name_;
+};
+
+class LockingMemory final : public MemoryBackend, public ObjectLocks {
+public:
+  explicit LockingMemory(MemoryLocks with) : with_(std::move(with)) {}
+
+  std::unique_ptr<ObjectWriter> create(const std::string& name) override {
+    auto writer = MemoryBackend::create(name);
+    if (!with_.is_kept(name)) return writer;
+    auto until = with_.clock.wall_now();
+    until.seconds += with_.terms.period_seconds + with_.terms.slack_seconds;
+    return std::make_unique<LockingWriter>(std::move(writer), *this, until, name);
+  }
+
+  RemoveOutcome remove(const std::string& name) override {
+    const auto info = stat(name);
+    const auto until = locked_until(name);
+    const auto outcome = MemoryBackend::remove(name);
+    const std::lock_guard lock(objects().mutex);
+    objects().locked.erase(name);
+    if (outcome != RemoveOutcome::removed || !until) return outcome;
+    objects().held.push_back({name, info->size, *until});
+    return RemoveOutcome::held;
+  }
+
+  std::size_t remove_leftovers() override {
+    const std::lock_guard lock(objects().mutex);
+    return std::erase_if(objects().held, [this](const HeldObject& object) {
+      return object.until < with_.clock.wall_now();
+    });
+  }
+
+  ObjectLocks* locks() override { return this; }
+
+private:
+  std::string identity() const override { return describe(); }
+  LockTerms terms() const override { return with_.terms; }
+  void expect_enforced() override {}
+
+  std::optional<base::WallTime> locked_until(const std::string& name) override {
+    const std::lock_guard lock(objects().mutex);
+    const auto at = objects().locked.find(name);
+    if (at == objects().locked.end() || at->second < with_.clock.wall_now()) return std::nullopt;
+    return at->second;
+  }
+
+  void lock(const std::string& name, base::WallTime until) override {
+    const std::lock_guard lock(objects().mutex);
+    auto& known = objects().locked[name];
+    known = std::max(known, until);
+  }
+
+  void list_held(const std::function<void(const HeldObject&)>& visit) override {
+    std::vector<HeldObject> held;
+    {
+      const std::lock_guard lock(objects().mutex);
+      held = objects().held;
+    }
+    for (const auto& object : held)
+      visit(object);
+  }
+  void list_altered(const std::function<void(const AlteredObject&)>& /*visit*/) override {}
+  bool bring_back(const AlteredObject& /*object*/) override { return false; }
+
+  const MemoryLocks with_;
+};
+
 }  // namespace
 
 std::unique_ptr<Backend> open_memory() { return std::make_unique<MemoryBackend>(); }
+
+std::unique_ptr<Backend> open_locking_memory(MemoryLocks locks) {
+  return std::make_unique<LockingMemory>(std::move(locks));
+}
 
 }  // namespace holdfast::storage

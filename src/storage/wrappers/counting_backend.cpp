@@ -54,6 +54,7 @@ public:
     ++traffic_.calls;
     return inner_.remove(name);
   }
+  ObjectLocks* locks() override { return inner_.locks(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override {
     ++traffic_.calls;

@@ -73,6 +73,7 @@ public:
     return inner_.create(name);
   }
   RemoveOutcome remove(const std::string& name) override { return inner_.remove(name); }
+  ObjectLocks* locks() override { return inner_.locks(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }
 
@@ -90,6 +91,7 @@ public:
   }
 
   bool read_elsewhere(const std::string& name, std::size_t damaged) override {
+    if (places_.size() == 1) return inner_.read_elsewhere(name, damaged);
     if (damaged == 0 || damaged >= places_.size()) return false;
     return turn_from(name, damaged - 1, Error(ErrorKind::corrupt, name + " is damaged"));
   }

@@ -13,8 +13,9 @@ namespace holdfast::storage {
 namespace {
 
 std::string_view name_of(Operation operation) {
-  constexpr std::array<std::string_view, 7> names = {"create", "append", "commit", "read",
-                                                     "stat",   "list",   "remove"};
+  constexpr std::array<std::string_view, 9> names = {
+      "create", "append", "commit", "read", "stat", "list", "remove", "looking for the lock",
+      "lock"};
   return names.at(static_cast<std::size_t>(operation));
 }
 
@@ -71,6 +72,35 @@ private:
   Injector& injector_;
 };
 
+class FaultyLocks final : public ObjectLocks {
+public:
+  FaultyLocks(Backend& inner, Injector& injector) : inner_(inner), injector_(injector) {}
+
+  std::string identity() const override { return inner_.locks()->identity(); }
+  LockTerms terms() const override { return inner_.locks()->terms(); }
+  void expect_enforced() override { inner_.locks()->expect_enforced(); }
+  std::optional<base::WallTime> locked_until(const std::string& name) override {
+    return injector_.run(Operation::locked_until, name,
+                         [&] { return inner_.locks()->locked_until(name); });
+  }
+  void lock(const std::string& name, base::WallTime until) override {
+    injector_.run(Operation::lock, name, [&] { inner_.locks()->lock(name, until); });
+  }
+  void list_held(const std::function<void(const HeldObject&)>& visit) override {
+    inner_.locks()->list_held(visit);
+  }
+  void list_altered(const std::function<void(const AlteredObject&)>& visit) override {
+    inner_.locks()->list_altered(visit);
+  }
+  bool bring_back(const AlteredObject& object) override {
+    return inner_.locks()->bring_back(object);
+  }
+
+private:
+  Backend& inner_;
+  Injector& injector_;
+};
+
 class FaultyBackend final : public Backend {
 public:
   FaultyBackend(Backend& inner, FaultPlan plan, ReadTamper tamper)
@@ -98,12 +128,14 @@ public:
   RemoveOutcome remove(const std::string& name) override {
     return injector_.run(Operation::remove, name, [&] { return inner_.remove(name); });
   }
+  ObjectLocks* locks() override { return inner_.locks() == nullptr ? nullptr : &locks_; }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }
 
 private:
   Backend& inner_;
   Injector injector_;
+  FaultyLocks locks_{inner_, injector_};
   const ReadTamper tamper_;
 };
 

@@ -10,7 +10,17 @@
 
 namespace holdfast::storage {
 
-enum class Operation : std::uint8_t { create, append, commit, read, stat, list, remove };
+enum class Operation : std::uint8_t {
+  create,
+  append,
+  commit,
+  read,
+  stat,
+  list,
+  remove,
+  locked_until,
+  lock
+};
 
 /// What a fault-injecting store does at one call.
 struct Fault {

@@ -82,6 +82,7 @@ public:
     inner_->list(prefix, visit);
   }
   RemoveOutcome remove(const std::string& name) override { return inner_->remove(name); }
+  ObjectLocks* locks() override { return inner_->locks(); }
   std::size_t remove_leftovers() override { return inner_->remove_leftovers(); }
 
 private:

@@ -32,6 +32,7 @@ public:
     check_name(name);
     throw refusal("removing " + name);
   }
+  ObjectLocks* locks() override { return nullptr; }  // they change things
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { throw refusal("removing leftovers"); }
 

@@ -103,6 +103,7 @@ public:
     });
   }
 
+  ObjectLocks* locks() override { return inner_.locks(); }
   StoreStatus status() override {
     return retrier_.run([&](int) { return inner_.status(); });
   }
