@@ -5,12 +5,17 @@
 
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "s3_lists.hpp"
+#include "s3_locks.hpp"
 #include "s3_objects.hpp"
+#include "s3_versions.hpp"
 #include "s3_writer.hpp"
 #include "xml.hpp"
 
 #include <fmt/format.h>
 
+#include <map>
+#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -21,23 +26,7 @@ using base::ErrorKind;
 
 namespace {
 
-constexpr std::size_t page_objects_max = 1000;
-constexpr std::size_t page_size_max = 8UL * 1024 * 1024;
-constexpr int empty_pages_max = 1000;
 constexpr std::uint64_t object_size_max = std::uint64_t{1} << 42;
-constexpr std::int64_t abandoned_after_seconds = 24 * 3600;
-constexpr std::size_t second_size = 19;  // "2026-11-20T10:00:00" of "2026-11-20T10:00:00.000Z"
-
-/// What a store says about time is believed only if it can be read.
-bool is_older_than_a_day(const std::string& time, base::WallTime now) {
-  try {
-    return base::parse_time(time.substr(0, second_size) + "Z").seconds + abandoned_after_seconds <
-           now.seconds;
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::invalid_input) throw;
-    return false;
-  }
-}
 
 class S3Backend final : public Backend {
 public:
@@ -60,12 +49,14 @@ public:
   std::unique_ptr<ObjectWriter> create(const std::string& name) override {
     auto key = key_of(name);
     static_cast<void>(conditions_.put_is_exclusive());  // said before anything is read or sent
-    return write_s3_object(client_, conditions_, name, std::move(key));
+    if (locks_.wants(name)) locks_.expect_enforced();
+    return write_s3_object({client_, conditions_, versions_, locks_}, name, std::move(key));
   }
 
   std::size_t read(const std::string& name, std::uint64_t offset,
                    base::MutableBytes into) override {
-    S3Request request{.doing = "reading " + name, .key = key_of(name)};
+    S3Request request{
+        .doing = "reading " + name, .key = key_of(name), .query = version_to_read(name)};
     if (into.empty() || offset > object_size_max) {
       require_object(name);
       return 0;
@@ -74,6 +65,17 @@ public:
     // Each attempt goes on where the one before it was cut.
     client_.retrier().run([&](int) { read_on(request, offset, into, done); });
     return done;
+  }
+
+  /// Nobody writes a name twice: what lies below what was read is the true one.
+  bool read_elsewhere(const std::string& name, std::size_t damaged) override {
+    const auto key = key_of(name);
+    auto versions = versions_.of(key);
+    std::erase_if(versions, [](const ListedVersion& version) { return version.is_marker; });
+    if (damaged == 0 || damaged >= versions.size()) return false;
+    const std::lock_guard lock(mutex_);
+    older_[name] = versions[versions.size() - damaged].version;
+    return true;
   }
 
   std::optional<ObjectInfo> stat(const std::string& name) override {
@@ -86,7 +88,7 @@ public:
             const std::function<void(const ObjectInfo&)>& visit) override {
     check_prefix(prefix);
     const auto& own = client_.place().prefix;
-    list_keys(own + prefix, [&](const ListedObject& object) {
+    list_s3_objects(client_, own + prefix, [&](const ListedObject& object) {
       const auto name = object.key.substr(own.size());
       if (is_object_name(name)) visit({name, object.size});
     });
@@ -95,17 +97,21 @@ public:
   RemoveOutcome remove(const std::string& name) override {
     const auto key = key_of(name);
     // The store answers alike whether there was something or not.
-    if (!look_at_object(client_, key, name)) return RemoveOutcome::was_absent;
+    const auto there = look_at_object(client_, key, name);
+    if (!there) return RemoveOutcome::was_absent;
+    if (!there->version.empty()) return versions_.remove(key, name, *there);
     remove_key(key, "removing " + name);
     return RemoveOutcome::removed;
   }
 
+  ObjectLocks* locks() override { return &locks_; }
+
   StoreStatus status() override { return {std::nullopt, time_of_bucket(client_)}; }
 
   std::size_t remove_leftovers() override {
-    std::size_t removed = remove_old_uploads();
+    std::size_t removed = remove_old_uploads() + versions_.remove_unlocked();
     std::vector<std::string> claims;
-    list_keys(claims_prefix(client_), [&](const ListedObject& object) {
+    list_s3_objects(client_, claims_prefix(client_), [&](const ListedObject& object) {
       if (is_older_than_a_day(object.modified, client_.now())) claims.push_back(object.key);
     });
     for (const auto& claim : claims)
@@ -119,11 +125,24 @@ private:
     return client_.place().prefix + name;
   }
 
+  Query version_to_read(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    const auto older = older_.find(name);
+    return older == older_.end() ? Query() : Query{{"versionId", older->second}};
+  }
+
   void make_bucket() {
     const auto& place = client_.place();
     const auto body = place.is_aws && place.region != "us-east-1" ? create_bucket_xml(place.region)
                                                                   : std::string();
-    client_.send({.doing = "making the bucket", .method = "PUT", .body = base::as_bytes(body)},
+    net::Headers headers;
+    if (locks_.terms().period_seconds > 0) {
+      headers.push_back({"x-amz-bucket-object-lock-enabled", "true"});
+    }
+    client_.send({.doing = "making the bucket",
+                  .method = "PUT",
+                  .headers = std::move(headers),
+                  .body = base::as_bytes(body)},
                  [](const net::HttpResponse& response) {
                    return s3_code(response) == "BucketAlreadyOwnedByYou";
                  });
@@ -174,83 +193,31 @@ private:
                             request.doing, client_.store()));
   }
 
-  template <class Visit>
-  void list_keys(const std::string& prefix, Visit visit) {
-    std::string last;
-    int empty_pages = 0;
-    for (std::string next;;) {
-      const auto asked = query_of_list(client_.dialect(), prefix, page_objects_max, next);
-      const auto page = fetch_page("listing objects", asked, [](base::ByteView xml) {
-        return parse_list_page(xml, page_objects_max);
-      });
-      for (const auto& object : page.objects) {
-        if (!object.key.starts_with(prefix)) continue;
-        if (object.key <= last) refuse_list();
-        last = object.key;
-        visit(object);
-      }
-      empty_pages += page.objects.empty() ? 1 : 0;
-      if (empty_pages > empty_pages_max) refuse_list();
-      if (page.next.empty()) return;
-      next = page.next;
-    }
-  }
-
-  [[noreturn]] void refuse_list() const {
-    throw Error(ErrorKind::corrupt,
-                fmt::format("listing objects in {}: the list does not come in order and to an end",
-                            client_.store()));
-  }
-
-  template <class Parse>
-  auto fetch_page(const std::string& doing, const Query& query, Parse parse) {
-    const auto response =
-        client_.send({.doing = doing, .query = query, .body_size_max = page_size_max});
-    return base::with_context([&] { return fmt::format("{} in {}", doing, client_.store()); },
-                              [&] { return parse(response.body); });
-  }
-
   void remove_key(const std::string& key, const std::string& doing) {
     client_.send({.doing = doing, .method = "DELETE", .key = key},
                  [](const net::HttpResponse& response) { return response.status == 404; });
   }
 
   std::size_t remove_old_uploads() {
-    const std::string doing = "listing unfinished uploads";
-    const auto& own = client_.place().prefix;
-    std::vector<ListedUpload> old;
-    UploadPage page;
-    do {
-      Query query = {
-          {"uploads", ""}, {"prefix", own}, {"max-uploads", std::to_string(page_objects_max)}};
-      if (!page.next_key.empty()) {
-        query.emplace_back("key-marker", page.next_key);
-        query.emplace_back("upload-id-marker", page.next_upload);
-      }
-      const auto before = page.next_key + page.next_upload;
-      page = fetch_page(doing, query, [](base::ByteView xml) {
-        return parse_upload_page(xml, page_objects_max);
-      });
-      for (auto& upload : page.uploads) {
-        const bool is_ours = upload.key.starts_with(own);
-        if (is_ours && is_older_than_a_day(upload.initiated, client_.now())) {
-          old.push_back(std::move(upload));
-        }
-      }
-      if (!page.next_key.empty() && page.next_key + page.next_upload == before) refuse_list();
-    } while (!page.next_key.empty());
-    for (const auto& upload : old) {
+    std::size_t removed = 0;
+    for (const auto& upload : list_s3_uploads(client_, client_.place().prefix)) {
+      if (!is_older_than_a_day(upload.initiated, client_.now())) continue;
       client_.send({.doing = "removing an upload whose writer died",
                     .method = "DELETE",
                     .key = upload.key,
                     .query = {{"uploadId", upload.upload}}},
                    [](const net::HttpResponse& response) { return response.status == 404; });
+      ++removed;
     }
-    return old.size();
+    return removed;
   }
 
   S3Client client_;
   S3Conditions conditions_{client_};
+  S3Versions versions_{client_};
+  S3Locks locks_{client_, versions_};
+  std::mutex mutex_;
+  std::map<std::string, std::string> older_;  // versions of names whose newest is damaged
 };
 
 }  // namespace

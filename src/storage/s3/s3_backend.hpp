@@ -50,6 +50,18 @@ struct S3Options {
   /// machines write at the same moment.
   enum class ExclusiveCreate : std::uint8_t { by_store, by_looking };
   ExclusiveCreate exclusive_create = ExclusiveCreate::by_store;
+  /// Objects that are kept for long are locked for `period_seconds` and a quarter when they are
+  /// made, so that nobody can destroy them before; 0: none is. Stores that do not enforce that are
+  /// refused at the first write.
+  struct Lock {
+    /// `governance`: who has the right to can take a lock away.
+    enum class Mode : std::uint8_t { compliance, governance };
+    std::int64_t period_seconds = 0;
+    Mode mode = Mode::compliance;
+  };
+  Lock lock{};
+  /// Whether an object of that name is kept for long; nothing: all are.
+  std::function<bool(const std::string& name)> is_kept{};
 };
 
 /// What a store needs of the program. Borrowed, but for the client, which stores may share.
@@ -77,7 +89,8 @@ enum class S3Open : std::uint8_t { existing, create };
 /// Errors:   what may pass later is done again here, so that nothing larger than one part is sent
 ///           twice; whether an upload with a lost reply succeeded is decided by a random mark that
 ///           it carries. Stores that lack what is needed throw unsupported at the first write.
-/// With `create` the bucket is made if missing.
+/// Versions: where the bucket keeps them, what is removed is destroyed, unless it is locked.
+/// With `create` the bucket is made if missing, with object lock if objects are to be locked.
 std::unique_ptr<Backend> open_s3(const Location& location, S3Options options,
                                  S3CredentialSource credentials, S3Context context, S3Open mode);
 

@@ -2,6 +2,8 @@
 
 #include "base/error.hpp"
 #include "multipart_upload.hpp"
+#include "s3_lists.hpp"
+#include "s3_versions.hpp"
 
 #include <fmt/format.h>
 
@@ -71,8 +73,9 @@ std::optional<base::WallTime> time_of_bucket(S3Client& client) {
 }
 
 std::optional<StoredObject> look_at_object(S3Client& client, const std::string& key,
-                                           const std::string& name) {
-  const S3Request request{.doing = "looking for " + name, .method = "HEAD", .key = key};
+                                           const std::string& name, const std::string& version) {
+  S3Request request{.doing = "looking for " + name, .method = "HEAD", .key = key};
+  if (!version.empty()) request.query = {{"versionId", version}};
   const auto response =
       client.send(request, [](const auto& reply) { return is_status(reply, 404); });
   if (response.status == 404) {
@@ -81,8 +84,12 @@ std::optional<StoredObject> look_at_object(S3Client& client, const std::string& 
     return std::nullopt;
   }
   const auto size = net::find_header(response.headers, "content-length").value_or("");
-  StoredObject object{
-      0, net::find_header(response.headers, client.dialect().header(mark_header)).value_or("")};
+  const auto header = [&](const std::string& which) {
+    return net::find_header(response.headers, which).value_or("");
+  };
+  StoredObject object{0, header(client.dialect().header(mark_header)), header("x-amz-version-id"),
+                      parse_s3_time(header("x-amz-object-lock-retain-until-date")),
+                      header("x-amz-object-lock-legal-hold") == "ON"};
   const auto* const end = size.data() + size.size();
   const auto [last, code] = std::from_chars(size.data(), end, object.size);
   if (size.empty() || code != std::errc{} || last != end) {
@@ -100,6 +107,7 @@ std::string hidden_key(const S3Client& client, const std::string& name) {
 bool S3Conditions::put_is_exclusive() {
   if (put_ == Known::nothing) put_ = try_put() ? Known::yes : Known::no;
   if (put_ == Known::yes) return true;
+  if (keeps_versions_) return false;
   if (client_.options().exclusive_create == S3Options::ExclusiveCreate::by_looking) return false;
   throw Error(ErrorKind::unsupported,
               fmt::format("{} cannot create an object only if its name is free: it does not obey "
@@ -133,8 +141,18 @@ bool S3Conditions::try_put() {
     });
     if (says_name_is_taken(response)) return true;
     if (response.status >= 300) return false;
+    keeps_versions_ = net::find_header(response.headers, "x-amz-version-id").has_value();
   }
+  if (keeps_versions_) clear_probe();
   return false;
+}
+
+/// What was written by trying has become several versions.
+void S3Conditions::clear_probe() {
+  S3Versions versions(client_);
+  const auto key = hidden_key(client_, probe_name);
+  for (const auto& version : versions.of(key))
+    versions.destroy(key, version.version);
 }
 
 bool S3Conditions::try_complete() {

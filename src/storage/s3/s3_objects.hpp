@@ -19,12 +19,16 @@ Query query_of_list(const S3Dialect& dialect, const std::string& prefix, std::si
 
 struct StoredObject {
   std::uint64_t size = 0;
-  std::string mark{};  // empty: it has none
+  std::string mark{};     // empty: it has none
+  std::string version{};  // empty: the bucket keeps none
+  std::optional<base::WallTime> locked_until{};
+  bool is_on_hold = false;  // a legal hold: locked until somebody takes it away
 };
-/// Nothing when there is no such object. `name` is for messages. Errors: not_found when the bucket
-/// is gone.
+/// Nothing when there is no such object. `name` is for messages; of `version`, if one is named.
+/// Errors: not_found when the bucket is gone.
 std::optional<StoredObject> look_at_object(S3Client& client, const std::string& key,
-                                           const std::string& name);
+                                           const std::string& name,
+                                           const std::string& version = {});
 /// Errors: not_found when the bucket is not there, access_denied, ...
 void require_bucket(S3Client& client);
 /// What the store's clock says.
@@ -39,9 +43,11 @@ class S3Conditions {
 public:
   explicit S3Conditions(S3Client& client) : client_(client) {}
 
-  /// Whether a PUT of a whole object can be exclusive. Errors: unsupported when it cannot and the
-  /// options do not accept that.
+  /// Whether a PUT of a whole object can be exclusive. Errors: unsupported when it cannot, versions
+  /// do not decide either, and the options do not accept that.
   bool put_is_exclusive();
+  /// Where a PUT cannot: whether the bucket keeps versions, of which the first one counts.
+  bool versions_decide() const { return keeps_versions_; }
   /// Whether the end of a multipart upload can be.
   bool complete_is_exclusive();
 
@@ -49,10 +55,12 @@ private:
   enum class Known : std::uint8_t { nothing, yes, no };
   bool try_put();
   bool try_complete();
+  void clear_probe();
 
   S3Client& client_;
   std::atomic<Known> put_ = Known::nothing;
   std::atomic<Known> complete_ = Known::nothing;
+  std::atomic<bool> keeps_versions_ = false;
 };
 
 }  // namespace holdfast::storage

@@ -1,6 +1,7 @@
 #include "s3_server_testing.hpp"
 
 #include "net/curl_client.hpp"
+#include "s3_client.hpp"
 
 #include <fmt/format.h>
 
@@ -59,7 +60,25 @@ S3Surroundings::S3Surroundings() {
   prefix_ = base::to_hex(name);
 }
 
-Location S3Surroundings::location() const { return {"s3", "/" + prefix_, "", "holdfast-test"}; }
+Location S3Surroundings::location() const { return {"s3", "/" + prefix_, "", bucket_}; }
+
+void S3Surroundings::use_new_bucket(
+    const TestServer& server, net::Headers headers,
+    const std::vector<std::pair<std::string, std::string>>& configure) {
+  name_own_bucket();
+  S3Options options;
+  options.endpoint = fmt::format("http://127.0.0.1:{}", server.port());
+  options.lock.period_seconds = 1;  // for the checksums that go with it
+  const auto place = resolve_s3_place(location(), options);
+  S3Client client(place, options, server.source(), context(), "a new bucket");
+  client.send({.doing = "making it", .method = "PUT", .headers = std::move(headers)});
+  for (const auto& [query, body] : configure) {
+    client.send({.doing = "putting its " + query,
+                 .method = "PUT",
+                 .query = {{query, ""}},
+                 .body = base::as_bytes(body)});
+  }
+}
 
 S3Context S3Surroundings::context(std::shared_ptr<net::HttpClient> http) {
   return {std::move(http), clock_, random_, [](double) {}, {}};

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace holdfast::storage {
 
@@ -33,6 +35,12 @@ public:
   S3Surroundings();
 
   Location location() const;
+  /// From now on in a bucket of its own, which open() makes.
+  void name_own_bucket() { bucket_ = "holdfast-" + prefix_; }
+  /// Makes such a bucket by a PUT with these headers; `configure` are bodies that are put to it
+  /// then, by their queries.
+  void use_new_bucket(const TestServer& server, net::Headers headers,
+                      const std::vector<std::pair<std::string, std::string>>& configure = {});
   S3Context context() { return context(http_); }
   S3Context context(std::shared_ptr<net::HttpClient> http);
   /// A store of `server` at `port` (0: its own), created.
@@ -45,6 +53,7 @@ public:
 private:
   const std::shared_ptr<net::HttpClient> http_ = make_test_client();
   std::string prefix_;
+  std::string bucket_ = "holdfast-test";
 };
 
 }  // namespace holdfast::storage

@@ -9,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <set>
 
 namespace holdfast::storage {
@@ -57,6 +58,10 @@ protected:
     EXPECT_FALSE(backend.stat("small"));
     EXPECT_EQ(backend.remove("packs/ab/large"), RemoveOutcome::removed);
   }
+
+  /// Everything that a run does, each time with another reply lost, until none was. `prepare` makes
+  /// the place.
+  void lose_each_reply(const std::function<void(S3Surroundings&)>& prepare);
 
   S3Surroundings around_;
   const TestServer rgw_{"rgw"};
@@ -177,7 +182,7 @@ TEST_F(S3Test, AStoreThatIgnoresConditionsIsFoundOut) {
   EXPECT_EQ(failure_of([&] { backend->create("a"); }).kind(), ErrorKind::unsupported);
 }
 
-TEST_F(S3Test, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
+void S3Test::lose_each_reply(const std::function<void(S3Surroundings&)>& prepare) {
   const auto http = make_test_client();
   int requests = 0;
   int lost = -1;
@@ -192,6 +197,7 @@ TEST_F(S3Test, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
   for (bool was_lost = true; was_lost; ++lost) {
     SCOPED_TRACE(lost);
     S3Surroundings around;
+    prepare(around);
     requests = 0;
     const auto backend =
         open_s3(around.location(), options, rgw_.source(), around.context(meddler), S3Open::create);
@@ -199,6 +205,19 @@ TEST_F(S3Test, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
     was_lost = lost < requests;
   }
   EXPECT_GT(lost, 15) << "every request of a run was cut once";
+}
+
+TEST_F(S3Test, NothingIsLostOrDoubledWhicheverReplyGetsLost) {
+  lose_each_reply([](S3Surroundings&) {});
+}
+
+TEST_F(S3Test, NorWhereVersionsAreKept) {
+  lose_each_reply([this](S3Surroundings& around) {
+    around.use_new_bucket(
+        rgw_, {},
+        {{"versioning",
+          "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"}});
+  });
 }
 
 TEST_F(S3Test, ALongListComesInPages) {

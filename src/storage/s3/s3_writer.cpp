@@ -7,6 +7,10 @@
 // upload. There the writer first claims the name by a small object of its own beside it, created
 // exclusively, looks whether the name is still free, completes the upload, and takes the claim
 // away. A claim whose writer died is removed with other leftovers, after a day.
+//
+// A bucket that keeps versions and ignores the condition (Ceph) takes every PUT. There each writer
+// looks at the versions afterwards: the first one counts, and who wrote another destroys it. Such
+// an object is locked only then, for what lost must go.
 
 #include "s3_writer.hpp"
 
@@ -27,12 +31,14 @@ namespace {
 
 class S3Writer final : public ObjectWriter {
 public:
-  S3Writer(S3Client& client, S3Conditions& conditions, std::string name, std::string key)
-      : client_(client),
-        conditions_(conditions),
+  S3Writer(const S3Writing& with, std::string name, std::string key)
+      : client_(with.client),
+        conditions_(with.conditions),
+        versions_(with.versions),
+        locks_(with.locks),
         name_(std::move(name)),
         key_(std::move(key)),
-        mark_(client.make_mark()) {}
+        mark_(with.client.make_mark()) {}
 
   void append(base::ByteView bytes) override {
     while (!bytes.empty()) {
@@ -45,29 +51,54 @@ public:
   }
 
   PutOutcome commit() override {
-    if (!upload_) return put_whole();
+    if (!upload_) return lock_if_stored(put_whole());
     upload_->add(std::move(buffer_));
     const auto outcome = complete();
     upload_.reset();
-    return outcome;
+    return lock_if_stored(outcome);
   }
 
 private:
   std::string doing() const { return "storing " + name_; }
   net::Headers headers() const { return headers_of_new_object(client_, mark_); }
   net::Header only_if_absent() const { return client_.dialect().only_if_absent(); }
+  net::Headers headers_with_lock() const {
+    auto headers = this->headers();
+    if (locks_.wants(name_) && !conditions_.versions_decide()) locks_.add_headers(headers);
+    return headers;
+  }
+  PutOutcome lock_if_stored(PutOutcome outcome) {
+    const bool late = outcome == PutOutcome::stored && conditions_.versions_decide();
+    if (late && locks_.wants(name_)) locks_.lock_new(key_, name_);
+    return outcome;
+  }
 
   /// Only called when more follows: a part that is not the last has the full size.
   void send_part() {
     if (!upload_) {
-      upload_ = std::make_unique<MultipartUpload>(client_, doing(), key_, headers());
+      upload_ = std::make_unique<MultipartUpload>(client_, doing(), key_, headers_with_lock());
     }
     upload_->add(std::exchange(buffer_, base::Buffer(MultipartUpload::part_size)));
   }
 
   PutOutcome ours_or_not() {
+    if (conditions_.versions_decide())
+      return first_is_ours() ? PutOutcome::stored : PutOutcome::already_there;
     const auto there = look_at_object(client_, key_, name_);
     return there && there->mark == mark_ ? PutOutcome::stored : PutOutcome::already_there;
+  }
+
+  /// Of the versions since the name was last free. Destroys ours but for the first of all.
+  bool first_is_ours() {
+    const auto versions = versions_.of(key_);
+    const auto end = std::ranges::find(versions, true, &ListedVersion::is_marker);
+    bool is_ours = false;
+    for (auto at = versions.begin(); at != end; ++at) {
+      const auto there = look_at_object(client_, key_, name_, at->version);
+      is_ours = there && there->mark == mark_;
+      if (is_ours && at + 1 != end) versions_.destroy(key_, at->version);
+    }
+    return is_ours;
   }
 
   net::HttpResponse put(const std::string& key, net::Headers headers, base::ByteView body) {
@@ -80,7 +111,7 @@ private:
   }
 
   PutOutcome put_whole() {
-    auto headers = this->headers();
+    auto headers = headers_with_lock();
     if (!conditions_.put_is_exclusive()) {
       if (look_at_object(client_, key_, name_)) return PutOutcome::already_there;
       put(key_, std::move(headers), buffer_.view());
@@ -146,6 +177,8 @@ private:
 
   S3Client& client_;
   S3Conditions& conditions_;
+  S3Versions& versions_;
+  S3Locks& locks_;
   const std::string name_;
   const std::string key_;
   const std::string mark_;
@@ -155,9 +188,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<ObjectWriter> write_s3_object(S3Client& client, S3Conditions& conditions,
-                                              std::string name, std::string key) {
-  return std::make_unique<S3Writer>(client, conditions, std::move(name), std::move(key));
+std::unique_ptr<ObjectWriter> write_s3_object(const S3Writing& with, std::string name,
+                                              std::string key) {
+  return std::make_unique<S3Writer>(with, std::move(name), std::move(key));
 }
 
 std::string claims_prefix(const S3Client& client) { return hidden_key(client, "claims/"); }

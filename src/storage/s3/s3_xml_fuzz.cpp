@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   attempt([&] { return storage::parse_complaint(bytes); });
   attempt([&] { return storage::parse_list_page(bytes, 100); });
   attempt([&] { return storage::parse_upload_page(bytes, 100); });
+  attempt([&] { return storage::parse_version_page(bytes, 100); });
   attempt([&] { return storage::parse_upload_id(bytes); });
   return 0;
 }

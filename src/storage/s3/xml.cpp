@@ -102,6 +102,25 @@ UploadPage parse_upload_page(base::ByteView xml, std::size_t count_max) {
   return page;
 }
 
+VersionPage parse_version_page(base::ByteView xml, std::size_t count_max) {
+  const net::XmlDocument document(xml);
+  const auto root = document.root("ListVersionsResult");
+  if (!root) refuse("is no list of versions");
+  VersionPage page;
+  for (auto entry = root.first(); entry; entry = entry.next()) {
+    const bool is_marker = entry.name() == "DeleteMarker";
+    if (!is_marker && entry.name() != "Version") continue;
+    if (page.versions.size() == count_max) refuse("lists more versions than were asked for");
+    const auto size = is_marker ? 0 : number_of(entry, "Size");
+    page.versions.push_back({text_of(entry, "Key"), text_of(entry, "VersionId"), size, is_marker});
+  }
+  if (text_of(root, "IsTruncated") != "true") return page;
+  page.next_key = text_of(root, "NextKeyMarker");
+  page.next_version = text_of(root, "NextVersionIdMarker");
+  if (page.next_key.empty()) refuse("says that the list goes on, and not where");
+  return page;
+}
+
 std::string parse_upload_id(base::ByteView xml) {
   const net::XmlDocument document(xml);
   auto id = text_of(document.root("InitiateMultipartUploadResult"), "UploadId");
@@ -116,6 +135,12 @@ std::string complete_upload_xml(const std::vector<FinishedPart>& parts) {
                        escaped(part.etag));
   }
   return xml + "</CompleteMultipartUpload>";
+}
+
+std::string retention_xml(const std::string& mode, base::WallTime until) {
+  return fmt::format(
+      "<Retention xmlns=\"{}\"><Mode>{}</Mode><RetainUntilDate>{}</RetainUntilDate></Retention>",
+      space_of_names, mode, until.to_iso());
 }
 
 std::string create_bucket_xml(const std::string& region) {

@@ -47,6 +47,20 @@ struct UploadPage {
 };
 UploadPage parse_upload_page(base::ByteView xml, std::size_t count_max);
 
+/// A version of an object, or a mark that hides those below it.
+struct ListedVersion {
+  std::string key{};
+  std::string version{};
+  std::uint64_t size = 0;
+  bool is_marker = false;
+};
+struct VersionPage {
+  std::vector<ListedVersion> versions{};  // by key, the newest of each first
+  std::string next_key{};                 // both empty: this is the last page
+  std::string next_version{};
+};
+VersionPage parse_version_page(base::ByteView xml, std::size_t count_max);
+
 /// The id of an upload that was begun. Errors: corrupt.
 std::string parse_upload_id(base::ByteView xml);
 
@@ -56,6 +70,8 @@ struct FinishedPart {
 };
 /// The request that puts parts together.
 std::string complete_upload_xml(const std::vector<FinishedPart>& parts);
+/// The request that locks a version: `mode` is "COMPLIANCE" or "GOVERNANCE".
+std::string retention_xml(const std::string& mode, base::WallTime until);
 /// The request that makes a bucket in `region`.
 std::string create_bucket_xml(const std::string& region);
 

@@ -43,6 +43,30 @@ TEST(S3Xml, ReadsWhereABucketIsElsewhere) {
   EXPECT_EQ(complaint->endpoint, "oss-cn-shenzhen.aliyuncs.com");
 }
 
+TEST(S3Xml, ReadsListsOfVersionsInTheirOrder) {
+  const auto page = parse_version_page(
+      as_bytes("<ListVersionsResult><Name>b</Name><IsTruncated>true</IsTruncated>"
+               "<NextKeyMarker>k</NextKeyMarker><NextVersionIdMarker>2</NextVersionIdMarker>"
+               "<DeleteMarker><Key>k</Key><VersionId>3</VersionId></DeleteMarker>"
+               "<Version><Key>k</Key><VersionId>2</VersionId><Size>7</Size></Version>"
+               "<CommonPrefixes/></ListVersionsResult>"),
+      2);
+  ASSERT_EQ(page.versions.size(), 2U);
+  EXPECT_TRUE(page.versions[0].is_marker);
+  EXPECT_EQ(page.versions[0].version, "3");
+  EXPECT_FALSE(page.versions[1].is_marker);
+  EXPECT_EQ(page.versions[1].size, 7U);
+  EXPECT_EQ(page.next_key, "k");
+  EXPECT_EQ(page.next_version, "2");
+  for (const auto* wrong :
+       {"", "<ListBucketResult/>",
+        "<ListVersionsResult><IsTruncated>true</IsTruncated></ListVersionsResult>",
+        "<ListVersionsResult><Version><Key>k</Key></Version></ListVersionsResult>",
+        "<ListVersionsResult><DeleteMarker/><DeleteMarker/><DeleteMarker/></ListVersionsResult>"}) {
+    EXPECT_THROW(parse_version_page(as_bytes(wrong), 2), base::Error) << wrong;
+  }
+}
+
 TEST(S3Xml, RefusesListsThatCannotBeMeant) {
   const std::string one = "<Contents><Key>k</Key><Size>1</Size></Contents>";
   const auto list = [](const std::string& inside) {
