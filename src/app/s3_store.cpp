@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/units.hpp"
+#include "repository/stored_objects.hpp"
 #include "storage/s3/s3_backend.hpp"
 #include "store_context.hpp"
 
@@ -143,6 +144,9 @@ storage::S3Options s3_options(const storage::Location& location, const StoreCont
   options.storage_class = bucket.storage_class.value_or("");
   options.encryption = bucket.encryption.value_or("");
   options.encryption_key = bucket.encryption_key.value_or("");
+  options.lock.period_seconds = bucket.lock_seconds.value_or(0);
+  if (bucket.lock_may_be_lifted) options.lock.mode = Options::Lock::Mode::governance;
+  options.is_kept = [](const std::string& name) { return repository::is_kept_object(name); };
   if (bucket.creates_by_looking) options.exclusive_create = Options::ExclusiveCreate::by_looking;
   return options;
 }

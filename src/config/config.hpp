@@ -74,6 +74,8 @@ struct BucketSettings {
   std::optional<std::string> encryption;
   std::optional<std::string> encryption_key;
   bool creates_by_looking = false;
+  std::optional<std::int64_t> lock_seconds;  // how long nobody may destroy what is kept
+  bool lock_may_be_lifted = false;           // by who has the right to
 };
 
 /// How the user that a URL names proves who it is; what is not said comes from the environment.

@@ -38,6 +38,9 @@ BucketSettings read_bucket(Section& section, const std::string& url) {
   bucket.encryption_key = section.text("encryption_key");
   const auto exclusive = section.choice("exclusive_create", {"by-store", "by-looking"});
   bucket.creates_by_looking = exclusive == "by-looking";
+  bucket.lock_seconds = section.duration("lock");
+  bucket.lock_may_be_lifted =
+      section.choice("lock_mode", {"compliance", "governance"}) == "governance";
   return bucket;
 }
 
@@ -83,6 +86,8 @@ constexpr std::array in_buckets = {"s3://", "oss://", "cos://"};
 constexpr std::array over_s3 = {"s3://"};
 constexpr std::array in_clouds = {"oss://", "cos://"};
 
+constexpr std::int64_t lock_seconds_max = 10LL * 366 * 24 * 3600;
+
 struct KindOfSettings {
   std::span<const char* const> schemes;
   std::vector<const char*> keys;
@@ -98,10 +103,16 @@ void check_settings_have_use(Reading& reading, const Store& store, const YAML::N
       KindOfSettings{over_ftps, {"tls"}},
       KindOfSettings{in_buckets,
                      {"endpoint", "region", "profile", "credentials_file", "credentials_command",
-                      "storage_class", "encryption", "encryption_key", "exclusive_create"}},
+                      "storage_class", "encryption", "encryption_key", "exclusive_create", "lock",
+                      "lock_mode"}},
       KindOfSettings{over_s3, {"addressing"}},
       KindOfSettings{in_clouds, {"network"}}};
   if (!node.IsMap()) return;
+  if (store.bucket.lock_seconds.value_or(0) > lock_seconds_max) {
+    reading.mistake(node["lock"],
+                    fmt::format("stores.{}.lock is longer than ten years", store.name),
+                    "nobody can take a lock away before it ends: begin with 30 days");
+  }
   for (const auto& kind : kinds) {
     if (std::ranges::any_of(kind.schemes,
                             [&](const char* scheme) { return store.url.starts_with(scheme); })) {
@@ -153,7 +164,6 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
                     "write url: \"file:///media/usb/holdfast\" or another place");
   }
   store.limits = read_limits(reading, section);
-  section.duration("lock");
   store.offline = section.boolean("offline").value_or(false);
   store.period_seconds = read_period(reading, section, node, store.offline);
   store.offsite = section.boolean("offsite");

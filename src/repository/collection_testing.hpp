@@ -99,9 +99,9 @@ inline TestFiles read_files(Repository& repository, const Snapshot& snapshot) {
 
 class CollectionRepository : public TestRepository {
 public:
+  using TestRepository::TestRepository;
   base::NoProgress progress;
   std::map<base::SnapshotId, TestFiles> expected;
-
   static WriteOptions write_options() {
     WriteOptions options = small_packs();
     options.pack_size_target = 60'000;

@@ -1,6 +1,7 @@
 #include "repository/copy_lease.hpp"
 
 #include "kept_lease.hpp"
+#include "prolonged_locks.hpp"
 #include "repository/stored_objects.hpp"
 #include "tomb.hpp"
 
@@ -24,11 +25,13 @@ LeaseOptions lease_options() {
 }  // namespace
 
 struct CopyLease::State {
-  State(Repository& source, storage::Backend& store)
-      : copy(store),
-        lease(lease_store_in(store, source), lease_options(), Renewal::by_thread, nullptr),
-        tombed(list_tombs(store, source.id(), source.keys())) {}
+  State(Repository& from, storage::Backend& store)
+      : source(from),
+        copy(store),
+        lease(lease_store_in(store, from), lease_options(), Renewal::by_thread, nullptr),
+        tombed(list_tombs(store, from.id(), from.keys())) {}
 
+  Repository& source;
   storage::Backend& copy;
   KeptLease lease;           // first: whoever makes a tomb after the list below waits for it
   const TombedPacks tombed;  // before
@@ -42,6 +45,10 @@ CopyLease::~CopyLease() = default;
 bool CopyLease::is_doomed(const base::PackId& pack) const { return state_->tombed.contains(pack); }
 
 void CopyLease::commit(const base::SnapshotId& snapshot, base::ByteView record) {
+  const auto& environment = state_->source.environment();
+  prolong_locks(
+      {state_->copy, environment.clock, state_->source.cache_directory(), environment.io_threads},
+      state_->tombed);
   state_->lease->commit(snapshot, record);
   static_cast<void>(
       storage::put(state_->copy, std::string(snapshot_prefix) + snapshot.hex(), record));

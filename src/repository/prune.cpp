@@ -28,6 +28,19 @@ std::vector<Tomb> tombs_of(Repository& repository) {
 
 bool can_read(Repository& repository) { return repository.keys().can(Ability::read_content); }
 
+HeldBytes held_in(storage::Backend& backend) {
+  HeldBytes held;
+  auto* const locks = backend.locks();
+  if (locks == nullptr || locks->terms().period_seconds == 0) return held;
+  locks->list_held([&](const storage::HeldObject& object) {
+    ++held.objects;
+    held.bytes += object.size;
+    held.first = std::min(held.first.value_or(object.until), object.until);
+    held.last = std::max(held.last.value_or(object.until), object.until);
+  });
+  return held;
+}
+
 PrunePack prune_pack(const PackUse& use, PruneReason reason) {
   return {use.id, use.kind, use.size, use.live_bytes(), reason};
 }
@@ -176,6 +189,7 @@ PrunePlan plan_prune(Repository& repository, const PruneOptions& options,
   progress.on_progress(now);
   PrunePlan plan;
   note_waiting(repository, options, plan);
+  plan.held = held_in(repository.backend());
   const RepositoryUse use(repository, tombs_of(repository), options, std::move(stopping));
   plan.snapshots = use.snapshots().live.size();
   plan.pages_read = use.pages_read();
@@ -189,7 +203,9 @@ PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const Pru
   repository.snapshots().expect_none_lost();
   PruneReport report;
   // First of all, because on a full disk it may be what makes room.
+  const auto held_before = held_in(repository.backend()).bytes;
   static_cast<void>(repository.backend().remove_leftovers());
+  report.bytes_released = held_before - std::min(held_before, held_in(repository.backend()).bytes);
   PruneExecution execution(repository, options, progress, report, stopping);
   {
     // Looked at again: between plan and deed a person may have thought for an hour.
@@ -199,14 +215,14 @@ PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const Pru
     execution.drop_stale(use);
   }
   execution.run();
-  if (plan.repacked.empty()) return report;
-  {
+  if (!plan.repacked.empty()) {
     const RepositoryUse use(repository, tombs_of(repository), options, stopping);
     auto emptied = repack(repository, use, plan.repacked, options, progress, report, stopping);
     // Of copies it matters which snapshots there were before the copying.
     execution.mark(unmarked(std::move(emptied), use), use.snapshots());
   }
-  execution.run();
+  if (!plan.repacked.empty()) execution.run();
+  report.held = held_in(repository.backend());
   return report;
 }
 

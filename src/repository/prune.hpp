@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.hpp"
 #include "base/progress.hpp"
 #include "repository/repository.hpp"
 
@@ -65,6 +66,14 @@ struct PrunePack {
   PruneReason reason = PruneReason::unreferenced;
 };
 
+/// What was removed while the store had it locked: it takes up space until then.
+struct HeldBytes {
+  std::uint64_t objects = 0;
+  std::uint64_t bytes = 0;
+  std::optional<base::WallTime> first;  // when the first of them is free
+  std::optional<base::WallTime> last;
+};
+
 /// What a prune would do, and nothing that it has done.
 struct PrunePlan {
   std::uint64_t snapshots = 0;
@@ -77,6 +86,7 @@ struct PrunePlan {
   std::uint64_t pages_read = 0;        // of trees, because nothing said what they name
   std::vector<std::string> notes{};    // what a person should know
   std::vector<std::string> waiting{};  // runs that deletion waits for
+  HeldBytes held{};                    // already removed, and still locked
 
   std::uint64_t bytes_deleted() const;
   std::uint64_t bytes_repacked() const;
@@ -86,7 +96,9 @@ struct PrunePlan {
 
 struct PruneReport {
   std::uint64_t packs_deleted = 0;
-  std::uint64_t bytes_deleted = 0;
+  std::uint64_t bytes_deleted = 0;   // without what is held
+  std::uint64_t bytes_released = 0;  // of what earlier runs removed and a lock held
+  HeldBytes held{};                  // for a prune after its lock
   std::uint64_t packs_repacked = 0;
   std::uint64_t bytes_written = 0;
   std::uint64_t packs_marked = 0;         // still there: the next prune deletes them

@@ -179,10 +179,9 @@ PruneExecution::Outcome PruneExecution::run_once() {
 
 void PruneExecution::remove_pack(const PackUse& pack) {
   base::check_cancelled(stopping_);
-  if (repository_.backend().remove(pack_object_name(pack.id)) == storage::RemoveOutcome::removed) {
-    ++report_.packs_deleted;
-    report_.bytes_deleted += pack.size;
-  }
+  const auto outcome = repository_.backend().remove(pack_object_name(pack.id));
+  if (outcome != storage::RemoveOutcome::was_absent) ++report_.packs_deleted;
+  if (outcome == storage::RemoveOutcome::removed) report_.bytes_deleted += pack.size;
   base::Progress now;
   now.phase = "prune";
   now.items_done = report_.packs_deleted;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace holdfast::repository {
@@ -61,6 +62,14 @@ std::vector<std::string> ReliedPacks::tombs_clean_of(
     if (!parent || tomb.has_considered(*parent)) clean.push_back(tomb.id);
   }
   return clean;
+}
+
+TombedPacks ReliedPacks::packs_of(const std::vector<std::string>& tombs) const {
+  std::vector<Tomb> named;
+  std::ranges::copy_if(tombs_, std::back_inserter(named), [&](const Tomb& tomb) {
+    return std::ranges::find(tombs, tomb.id) != tombs.end();
+  });
+  return TombedPacks(named);
 }
 
 void ReliedPacks::validate() const {

@@ -27,6 +27,8 @@ public:
   /// The tombs of which nothing is relied on by a run that takes over from `parent` and asks for
   /// all else: whoever made them had seen that the parent does not need what they name.
   std::vector<std::string> tombs_clean_of(const std::optional<base::SnapshotId>& parent) const;
+  /// What these tombs name.
+  TombedPacks packs_of(const std::vector<std::string>& tombs) const;
   /// Errors: conflict when a pack that ask() answered for, and that a tomb names by now, is gone.
   void validate() const;
 

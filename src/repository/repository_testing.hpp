@@ -6,6 +6,7 @@
 #include "base/secret.hpp"
 #include "base/temporary_directory.hpp"
 #include "repository/repository.hpp"
+#include "repository/stored_objects.hpp"
 #include "repository/write_session.hpp"
 #include "storage/memory/memory_backend.hpp"
 #include "storage/wrappers/faulty_backend.hpp"
@@ -27,6 +28,11 @@ inline std::string scratch_parent() {
 
 class TestRepository {
 public:
+  TestRepository() = default;
+  /// In a store that locks objects so long.
+  explicit TestRepository(storage::LockTerms locks)
+      : memory(storage::open_locking_memory({clock, locks, is_kept_object})) {}
+
   base::TemporaryDirectory cache{scratch_parent()};
   base::ManualClock clock{{1'700'000'000, 0}};
   base::SeededRandom random{5};

@@ -1,6 +1,9 @@
 #include "repository/stored_objects.hpp"
 
+#include "repository/format_object.hpp"
+
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace holdfast::repository {
@@ -12,7 +15,18 @@ bool is_id(std::string_view hex) {
          hex.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
+constexpr std::string_view packs_prefix = "packs/";
+constexpr std::array kept_prefixes = {packs_prefix, slot_prefix,     epoch_prefix,   index_prefix,
+                                      reach_prefix, snapshot_prefix, deletion_prefix};
+
 }  // namespace
+
+bool is_kept_object(std::string_view name) {
+  const auto formats = format_names();
+  return std::ranges::any_of(kept_prefixes,
+                             [&](auto prefix) { return name.starts_with(prefix); }) ||
+         std::ranges::find(formats, name) != formats.end();
+}
 
 std::string pack_object_name(const base::PackId& id) {
   const auto hex = id.hex();
@@ -23,13 +37,17 @@ std::string index_object_name(const base::IndexId& id) {
   return std::string(index_prefix) + id.hex();
 }
 
+std::optional<base::PackId> pack_of_object(std::string_view name) {
+  const auto hex = name.substr(name.rfind('/') + 1);
+  if (!name.starts_with(packs_prefix) || !is_id(hex)) return std::nullopt;
+  const auto id = base::PackId::from_hex(hex);
+  return pack_object_name(id) == name ? std::optional(id) : std::nullopt;
+}
+
 std::vector<StoredPack> list_packs(storage::Backend& backend) {
   std::vector<StoredPack> packs;
-  backend.list("packs/", [&](const storage::ObjectInfo& object) {
-    const auto hex = std::string_view(object.name).substr(object.name.rfind('/') + 1);
-    if (!is_id(hex)) return;
-    const auto id = base::PackId::from_hex(hex);
-    if (pack_object_name(id) == object.name) packs.push_back({id, object.size});
+  backend.list(std::string(packs_prefix), [&](const storage::ObjectInfo& object) {
+    if (const auto id = pack_of_object(object.name)) packs.push_back({*id, object.size});
   });
   std::ranges::sort(packs, {}, &StoredPack::id);
   return packs;

@@ -5,6 +5,7 @@
 #include "storage/backend.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,10 @@ inline constexpr std::string_view reach_prefix = "reach/";
 inline constexpr std::string_view snapshot_prefix = "snapshots/";
 inline constexpr std::string_view deletion_prefix = "deletions/";
 
+/// Whether a store may lock an object of that name: it is needed for as long as a snapshot that
+/// needs it. Leases, tombs and the like come and go, and must be free to.
+bool is_kept_object(std::string_view name);
+
 std::string pack_object_name(const base::PackId& id);
 std::string index_object_name(const base::IndexId& id);
 
@@ -26,6 +31,8 @@ struct StoredPack {
   std::uint64_t size = 0;
 };
 
+/// The pack that has this object name; nothing when none can.
+std::optional<base::PackId> pack_of_object(std::string_view name);
 /// All packs in the store, by id. Objects with other names are passed over; check names them.
 std::vector<StoredPack> list_packs(storage::Backend& backend);
 

@@ -7,6 +7,7 @@
 #include "index_segment.hpp"
 #include "kept_lease.hpp"
 #include "open_pack.hpp"
+#include "prolonged_locks.hpp"
 #include "reach.hpp"
 #include "relied_packs.hpp"
 #include "stored_pack.hpp"
@@ -57,6 +58,11 @@ std::vector<PackDirectory> take_batch(std::vector<PackDirectory>& closed, std::s
   return batch;
 }
 
+/// Said before anything is read or sent.
+void expect_locks(storage::Backend& backend) {
+  if (auto* const locks = backend.locks()) locks->expect_enforced();
+}
+
 PackDirectory read_directory(storage::Backend& backend, const pipeline::PackWriteKeys& keys,
                              const base::PackId& id) {
   const auto stored = backend.stat(pack_object_name(id));
@@ -75,7 +81,7 @@ struct WriteSession::State {
 
   // The order of members is the protocol: lease, tombs, index.
   State(Repository& to, WriteOptions with)
-      : repository(to),
+      : repository((expect_locks(to.backend()), to)),
         options(std::move(with)),
         keys(to.keys().pack_write_keys(to.id())),
         lease(lease_store_of(to), lease_options_of(options),
@@ -125,6 +131,7 @@ struct WriteSession::State {
 
   KeptLease lease;  // below what it is told about when it is lost
   ReliedPacks relied;
+  TombedPacks not_relied_on;  // by what is committed; it may be locked no longer
   ReachRecorder reach;
 };
 
@@ -349,7 +356,9 @@ void WriteSession::finish() {
 }
 
 void WriteSession::builds_on(const std::optional<base::SnapshotId>& parent) {
-  state_->lease->know(state_->relied.tombs_clean_of(parent));
+  auto clean = state_->relied.tombs_clean_of(parent);
+  state_->not_relied_on = state_->relied.packs_of(clean);
+  state_->lease->know(clean);
 }
 
 void WriteSession::note_page(const base::ChunkId& id, base::ByteView page) {
@@ -372,6 +381,10 @@ base::SnapshotId WriteSession::commit(Snapshot& snapshot) {
   auto& state = *state_;
   return state.failure.run([&] {
     state.relied.validate();
+    const auto& environment = state.repository.environment();
+    prolong_locks({state.repository.backend(), environment.clock,
+                   state.repository.cache_directory(), environment.io_threads},
+                  state.not_relied_on);
     const auto id = state.repository.snapshots().commit(
         snapshot, [&](const base::SnapshotId& committed, base::ByteView record) {
           state.lease->commit(committed, record);

@@ -49,6 +49,20 @@ void write_texts(JsonWriter& json, std::string_view name, const std::vector<std:
   json.end_array();
 }
 
+void write_held(JsonWriter& json, const repository::HeldBytes& held) {
+  json.key("locked").begin_object();
+  json.field("objects", held.objects).field("bytes", held.bytes);
+  for (const auto& [name, time] : {std::pair("first", held.first), std::pair("last", held.last)}) {
+    json.key(name);
+    if (time) {
+      json.value(std::string_view(time->to_iso()));
+    } else {
+      json.null();
+    }
+  }
+  json.end_object();
+}
+
 void write_plan(JsonWriter& json, const PrunePlan& plan) {
   json.field("snapshots", plan.snapshots).field("packs", plan.packs).field("bytes", plan.bytes);
   json.field("bytes_live", plan.bytes_live).field("bytes_freed", plan.bytes_freed());
@@ -57,6 +71,7 @@ void write_plan(JsonWriter& json, const PrunePlan& plan) {
   write_texts(json, "waiting", plan.waiting);
   write_packs(json, "deleted", plan.deleted);
   write_packs(json, "repacked", plan.repacked);
+  write_held(json, plan.held);
 }
 
 void write_report(JsonWriter& json, const PruneReport& report) {
@@ -64,7 +79,8 @@ void write_report(JsonWriter& json, const PruneReport& report) {
   json.field("packs_repacked", report.packs_repacked).field("bytes_written", report.bytes_written);
   json.field("packs_marked", report.packs_marked).field("packs_kept", report.packs_kept);
   json.field("snapshots_completed", report.snapshots_completed);
-  json.field("finished", report.finished());
+  json.field("finished", report.finished()).field("bytes_released", report.bytes_released);
+  write_held(json, report.held);
 }
 
 /// One line for each reason.
@@ -87,6 +103,17 @@ void add_rows(Table& table, std::string_view action, const std::vector<PrunePack
   }
 }
 
+/// What the store locked is out of the way of everybody, and still paid for.
+void print_held(Console& console, const repository::HeldBytes& held) {
+  if (held.objects == 0) return;
+  const auto until = *held.first == *held.last
+                         ? held.last->to_iso()
+                         : fmt::format("{} to {}", held.first->to_iso(), held.last->to_iso());
+  console.line(fmt::format("{} with {} removed and locked until {}: a prune after that frees them",
+                           counted(held.objects, "object", "objects"),
+                           base::format_byte_count(held.bytes), until));
+}
+
 void print_plan(Console& console, const PrunePlan& plan) {
   console.line(
       fmt::format("{} need {} of {} in {}", counted(plan.snapshots, "snapshot", "snapshots"),
@@ -96,6 +123,7 @@ void print_plan(Console& console, const PrunePlan& plan) {
     console.line(note);
   if (plan.empty()) {
     console.line("there is nothing to delete");
+    print_held(console, plan.held);
     return;
   }
   using enum Table::Align;
@@ -106,6 +134,7 @@ void print_plan(Console& console, const PrunePlan& plan) {
   for (const auto& line : table.lines())
     console.line(line);
   console.line(fmt::format("frees {}", base::format_byte_count(plan.bytes_freed())));
+  print_held(console, plan.held);
 }
 
 void print_report(Console& console, const PruneReport& report) {
@@ -114,6 +143,11 @@ void print_report(Console& console, const PruneReport& report) {
       with_thousands(report.packs_repacked),
       base::format_byte_count(report.bytes_deleted -
                               std::min(report.bytes_deleted, report.bytes_written))));
+  if (report.bytes_released > 0) {
+    console.line(fmt::format("{} freed of what was locked before",
+                             base::format_byte_count(report.bytes_released)));
+  }
+  print_held(console, report.held);
   if (report.snapshots_completed > 0) {
     console.line(fmt::format("{} of runs that died at their very end",
                              counted(report.snapshots_completed, "snapshot", "snapshots")));
