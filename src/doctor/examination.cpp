@@ -47,6 +47,7 @@ public:
     const auto store = open();
     if (!store || !look(*store)) return give_up();
     if (options_.writes) try_objects(*store, options_, around_, chart_);
+    look_at_versions(*store);
     return give_up();
   }
 
@@ -153,6 +154,38 @@ private:
     }
     chart_.tell(std::move(finding));
     return true;
+  }
+
+  /// Whether locks are enforced, and what somebody else did to objects of which the store keeps
+  /// versions.
+  void look_at_versions(storage::Backend& store) {
+    auto* const locks = store.locks();
+    if (locks == nullptr) return;
+    const auto period = locks->terms().period_seconds;
+    try {
+      if (options_.writes) locks->expect_enforced();
+      std::size_t hidden = 0;
+      std::size_t overwritten = 0;
+      locks->list_altered([&](const storage::AlteredObject& object) {
+        ++(object.how == storage::AlteredObject::How::hidden ? hidden : overwritten);
+      });
+      if (hidden + overwritten > 0) return tell_altered(hidden, overwritten);
+      if (period == 0) return;
+      chart_.good("versions", fmt::format("what is kept is locked for {}, and nothing is hidden",
+                                          base::format_duration(static_cast<double>(period))));
+    } catch (const Error& error) {
+      // Many stores keep no versions, and say so.
+      if (period > 0) chart_.failed("versions", error);
+    }
+  }
+
+  void tell_altered(std::size_t hidden, std::size_t overwritten) {
+    chart_.tell({"versions", Verdict::failed,
+                 fmt::format("{} objects were hidden and {} overwritten by something else than "
+                             "Holdfast",
+                             hidden, overwritten),
+                 "bring them back: holdfast repair hidden; and find out who holds the keys of the "
+                 "store"});
   }
 
   const Patient& patient_;

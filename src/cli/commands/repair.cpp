@@ -4,6 +4,7 @@
 #include "base/units.hpp"
 #include "commands.hpp"
 #include "confirm.hpp"
+#include "repair_hidden.hpp"
 #include "source_plan.hpp"
 #include "text.hpp"
 
@@ -71,11 +72,14 @@ public:
            "  holdfast repair --yes                    from parity, without a question\n"
            "  holdfast repair --from /media/usb/repo   also from a copy of this repository\n"
            "  holdfast repair --from-source              and from the files that are still there\n"
-           "  holdfast repair index                    rebuild a lost index from the packs\n";
+           "  holdfast repair index                    rebuild a lost index from the packs\n"
+           "  holdfast repair hidden                   bring back what somebody hid\n";
   }
 
   void declare(Arguments& arguments) override {
-    arguments.optional_positional("WHAT", what_, "'index' for the index alone", Completes::nothing);
+    arguments.optional_positional("WHAT", what_,
+                                  "'index' for the index alone, 'hidden' for older versions",
+                                  Completes::nothing);
     arguments.option("--from", "URL", from_, "a copy of this repository to take lost parts from",
                      Completes::directories);
     arguments.option("--from-key-file", "FILE", from_key_file_,
@@ -91,6 +95,7 @@ public:
   }
 
   int run(Session& session) override {
+    if (what_ && *what_ == "hidden") return repair_hidden(session, dry_run_, yes_);
     auto options = take_options();
     auto& repository = session.repository();
     if (from_) options.copy = &open_copy(session);
@@ -141,7 +146,9 @@ private:
     if (what_ && *what_ != "index") {
       throw Error(ErrorKind::invalid_input,
                   fmt::format("'{}' cannot be repaired by itself", base::printable(*what_)))
-          .set_hint("say 'holdfast repair' for everything, or 'holdfast repair index'");
+          .set_hint(
+              "say 'holdfast repair' for everything, 'holdfast repair index' or '"
+              "holdfast repair hidden'");
     }
     if (from_key_file_ && !from_) {
       throw Error(ErrorKind::invalid_input, "--from-key-file needs --from")

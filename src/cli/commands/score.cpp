@@ -34,6 +34,11 @@ bool offsite_of(const config::Store* store, const std::string& scheme) {
   return scheme == "oss" || scheme == "cos";
 }
 
+/// Stores that do not enforce the lock are refused by whoever writes to them.
+bool is_locked(const config::Store* store) {
+  return store != nullptr && store->bucket.lock_seconds.value_or(0) > 0;
+}
+
 void add_readings(policy::Place& place, const repository::ReadingSummary& readings) {
   place.damaged = readings.damaged_packs != 0;
   if (readings.never_packs == 0 && readings.oldest_seconds) {
@@ -108,7 +113,7 @@ private:
       place.url = target.url;
       place.medium = medium_of(target.store, scheme, target.offline);
       place.offsite = offsite_of(target.store, scheme);
-      place.out_of_reach = target.offline;
+      place.out_of_reach = target.offline || is_locked(target.store);
       place.has_newest = newest && copy.has(*newest);
       place.overdue = is_overdue(session, copy);
       place.verify_seconds = target.store->verify_seconds.value_or(place.verify_seconds);
@@ -124,6 +129,7 @@ private:
     policy::Place place;
     place.name = "repository";
     place.medium = medium_of(store, location.scheme, false);
+    place.out_of_reach = is_locked(store);
     place.offsite = offsite_of(store, location.scheme);
     place.has_newest = newest_of(session, site).has_value();
     auto& repository = session.repository();
