@@ -151,6 +151,14 @@ storage::S3Options s3_options(const storage::Location& location, const StoreCont
   return options;
 }
 
+/// Aliyun's and Tencent's ways to lock are not those of S3, and a lock that is none is worse.
+void expect_lockable(const storage::Location& location, const StoreContext& context) {
+  if (kind_of(location).scheme == "s3" || !context.settings.bucket.lock_seconds) return;
+  throw base::Error(base::ErrorKind::unsupported,
+                    fmt::format("{}: objects cannot be locked there yet", location.url()))
+      .set_hint("take 'lock' out of the configuration of this store, or lock a copy at s3://");
+}
+
 }  // namespace
 
 doctor::Way way_to_s3_store(const storage::Location& location, const StoreContext& context) {
@@ -159,6 +167,7 @@ doctor::Way way_to_s3_store(const storage::Location& location, const StoreContex
 
 std::unique_ptr<storage::Backend> open_s3_store(const storage::Location& location,
                                                 const StoreContext& context) {
+  expect_lockable(location, context);
   const auto http =
       make_http_client(context, (context.environment.*kind_of(location).environment).ca_file);
   return storage::open_s3(

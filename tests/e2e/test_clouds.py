@@ -6,7 +6,7 @@ import clocks
 import cloud_bucket
 import trees
 from cloud_bucket import Refused
-from program import ACCESS_DENIED, PARTIAL, USAGE
+from program import ACCESS_DENIED, PARTIAL, UNSUPPORTED, USAGE
 from test_doctor import DoctorTest
 
 BUCKET = "blog-1250000000"
@@ -35,6 +35,12 @@ class CloudTest:
 
     def without_keys(self, **changes):
         return {self.id_variable: None, self.secret_variable: None, **changes}
+
+    def test_a_lock_that_would_be_none_is_refused(self):
+        self.write("holdfast.yaml", f"stores: {{far: {{url: '{self.repository}', lock: 30 days}}}}"
+                   .encode())
+        result = self.run_program("init", expect=UNSUPPORTED)
+        self.assertIn("cannot be locked there yet", result.err)
 
     def refuse(self, status, code, method=None, inside=""):
         def fault(handler):
