@@ -15,6 +15,7 @@ constexpr int first_read_slot =
     3;  // of the eight locks of a wal-index: write, checkpoint, recover, five readers
 constexpr int read_slot_count = 5;
 constexpr int wal_index_region_size = 32768;
+constexpr int header_attempts_max = 100;  // a writer changes it within microseconds
 
 bool copy_wal_index(const sqlite3_io_methods& methods, sqlite3_file* file,
                     base::MutableBytes into) {
@@ -153,26 +154,34 @@ void Connection::execute(const char* statement) {
 }
 
 void Connection::begin() {
+  // The header is copied in the moment of the lock, which may be within a change of it.
+  for (int attempt = 0; attempt < header_attempts_max; ++attempt) {
+    if (try_to_begin()) return;
+    end();
+    sqlite3_sleep(1);
+  }
+  throw base::Error(
+      base::ErrorKind::unavailable,
+      fmt::format("reading {}: its wal-index is being rebuilt", base::printable(path_)))
+      .set_retry(base::Retry::later);
+}
+
+bool Connection::try_to_begin() {
   execute("BEGIN");
   // The first read pins. This one needs no schema: a database with a broken one is taken as it is.
   execute("PRAGMA schema_version");
   pin_.reset();
-  if (observer_->slot < 0) return;
+  if (observer_->slot < 0) return true;
   const auto header = parse_wal_index(observer_->header);
-  if (!header)
-    throw base::Error(
-        base::ErrorKind::unavailable,
-        fmt::format("reading {}: its wal-index is being rebuilt", base::printable(path_)))
-        .set_retry(base::Retry::later);
-  pin_ = Pin{observer_->slot, *header};
+  if (header) pin_ = Pin{observer_->slot, *header};
+  return header.has_value();
 }
 
 void Connection::end() { execute("COMMIT"); }
 
 std::optional<WalIndexHeader> Connection::wal_index_now() const {
-  constexpr int attempt_count = 100;  // a writer changes it within microseconds
   std::array<std::byte, WalIndexHeader::size> bytes;
-  for (int attempt = 0; attempt < attempt_count; ++attempt) {
+  for (int attempt = 0; attempt < header_attempts_max; ++attempt) {
     if (!copy_wal_index(*observer_->original, file_, bytes)) return std::nullopt;
     if (const auto header = parse_wal_index(bytes)) return header;
     sqlite3_sleep(1);

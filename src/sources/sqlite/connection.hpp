@@ -68,6 +68,8 @@ private:
   };
 
   void execute(const char* statement);
+  /// False: what was pinned is not known.
+  bool try_to_begin();
 
   const std::string path_;
   std::unique_ptr<Observer> observer_;  // outlives the database, whose file points to it
