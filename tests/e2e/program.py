@@ -104,6 +104,18 @@ class ProgramTest(unittest.TestCase):
         return process
 
     @staticmethod
+    def bytes_in(folder):
+        """Of all files below it, while somebody writes there."""
+        total = 0
+        for path, _, names in os.walk(folder):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(path, name)).st_size
+                except FileNotFoundError:  # it just got its name
+                    continue
+        return total
+
+    @staticmethod
     def end(process):
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)

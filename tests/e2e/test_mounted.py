@@ -70,10 +70,3 @@ class Mounted(ProgramTest):
         self.run_program("check", "--read-data")
         self.run_program("restore", "latest", "--to", self.path("out"))
         self.assertEqual(trees.compare_trees(self.source, self.path("out") + self.source), [])
-
-    @staticmethod
-    def bytes_in(folder):
-        total = 0
-        for path, _, names in os.walk(folder):
-            total += sum(os.lstat(os.path.join(path, name)).st_size for name in names)
-        return total

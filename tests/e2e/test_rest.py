@@ -186,17 +186,6 @@ class Rest(ProgramTest):
         self.run_program("restore", "latest", "--to", self.path("out"))
         self.assertEqual(trees.compare_trees(self.source, self.path("out") + self.source), [])
 
-    @staticmethod
-    def bytes_in(folder):
-        total = 0
-        for path, _, names in os.walk(folder):
-            for name in names:
-                try:
-                    total += os.lstat(os.path.join(path, name)).st_size
-                except FileNotFoundError:  # it just got its name
-                    continue
-        return total
-
     def test_a_server_that_is_down_is_said(self):
         self.init()
         self.stop()
