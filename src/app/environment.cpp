@@ -83,6 +83,11 @@ StoreEnvironment read_store_environment() {
   aws.profile = first_of({"AWS_PROFILE"});
   aws.credentials_file = first_of({"AWS_SHARED_CREDENTIALS_FILE"});
   if (aws.credentials_file.empty()) aws.credentials_file = in_home("/.aws/credentials");
+  aws.config_file = first_of({"AWS_CONFIG_FILE"});
+  if (aws.config_file.empty()) aws.config_file = in_home("/.aws/config");
+  aws.role_arn = first_of({"AWS_ROLE_ARN"});
+  aws.role_token_file = first_of({"AWS_WEB_IDENTITY_TOKEN_FILE"});
+  aws.role_endpoint = first_of({"AWS_ENDPOINT_URL_STS"});
   aws.region = first_of({"AWS_REGION", "AWS_DEFAULT_REGION"});
   aws.endpoint = first_of({"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"});
   aws.ca_file = first_of({"AWS_CA_BUNDLE"});

@@ -20,6 +20,10 @@ struct BucketEnvironment {
   std::string region{};
   std::string endpoint{};
   std::string ca_file{};
+  std::string config_file{};  // with profiles that name roles
+  std::string role_arn{};     // AWS_ROLE_ARN, with AWS_WEB_IDENTITY_TOKEN_FILE
+  std::string role_token_file{};
+  std::string role_endpoint{};  // AWS_ENDPOINT_URL_STS
 };
 /// What stores take from the environment. Empty: not set.
 struct StoreEnvironment {

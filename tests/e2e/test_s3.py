@@ -1,11 +1,12 @@
 """A repository in a bucket of Ceph's gateway."""
 
+import json
 import os
 import uuid
 
 import servers
 import trees
-from program import ACCESS_DENIED, NOT_FOUND, UNAVAILABLE, ProgramTest
+from program import ACCESS_DENIED, NOT_FOUND, UNAVAILABLE, USAGE, ProgramTest
 
 
 class S3(ProgramTest):
@@ -56,6 +57,27 @@ class S3(ProgramTest):
         result = self.run_program("snapshots", expect=ACCESS_DENIED, **alone)
         self.assertIn("not trusted", result.err)
         self.assertIn("ca_file", result.err)
+
+    def test_a_profile_may_say_how_to_get_credentials(self):
+        self.init()
+        keys = (self.server["access_key"], self.server["secret_key"])
+        self.write(".aws/credentials", "[base]\naws_access_key_id = {}\n"
+                   "aws_secret_access_key = {}\n".format(*keys).encode())
+        self.write("keys.json", json.dumps({"Version": 1, "AccessKeyId": keys[0],
+                                            "SecretAccessKey": keys[1]}).encode())
+        self.write(".aws/config", (
+            f"[profile backup]\nrole_arn = {self.server['role_arn']}\nsource_profile = base\n"
+            "[profile wrong]\nrole_arn = arn:aws:iam:::role/other\nsource_profile = base\n"
+            "[profile round]\nrole_arn = arn:aws:iam:::role/other\nsource_profile = round\n"
+            f"[profile given]\ncredential_process = cat \"{self.path('keys.json')}\"\n").encode())
+        alone = {"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}
+        self.backup(AWS_PROFILE="backup", **alone)
+        listed = self.run_program("snapshots", "--json", AWS_PROFILE="given", **alone).json
+        self.assertEqual(len(listed["snapshots"]), 1)
+        result = self.run_program("snapshots", AWS_PROFILE="wrong", expect=ACCESS_DENIED, **alone)
+        self.assertIn("taking the role arn:aws:iam:::role/other", result.err)
+        result = self.run_program("snapshots", AWS_PROFILE="round", expect=USAGE, **alone)
+        self.assertIn("profile round needs itself", result.err)
 
     def test_credentials_that_are_wrong_are_said_and_not_shown(self):
         result = self.run_program("init", expect=ACCESS_DENIED, AWS_SECRET_ACCESS_KEY="geheim")

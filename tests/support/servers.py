@@ -152,6 +152,9 @@ rgw frontends = beast endpoint=127.0.0.1:{port} {tls}
 rgw dns name = s3.localhost
 rgw thread pool size = 32
 rgw enable usage log = false
+rgw s3 auth use sts = true
+rgw s3 auth order = local, sts
+rgw sts key = abcdefghijklmnop
 """
 
 
@@ -173,8 +176,21 @@ class Rgw(Server):
         self.wait_for(f"http://127.0.0.1:{port}/")
         self.ceph("radosgw-admin", "user", "create", "--uid=t", "--display-name=t",
                   "--access-key=" + self.access_key, "--secret-key=" + self.secret_key)
+        self.make_role()
         self.publish(port=port, tls_port=tls_port, ca_file=self.path("tls.crt"),
-                     access_key=self.access_key, secret_key=self.secret_key)
+                     role_arn="arn:aws:iam:::role/backup", access_key=self.access_key,
+                     secret_key=self.secret_key)
+
+    def make_role(self):
+        """One that the user may take, and that may do everything."""
+        trust = ('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":'
+                 '{"AWS":["arn:aws:iam:::user/t"]},"Action":["sts:AssumeRole"]}]}')
+        rights = ('{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["s3:*"],'
+                  '"Resource":["arn:aws:s3:::*"]}]}')
+        self.ceph("radosgw-admin", "role", "create", "--role-name=backup", "--path=/",
+                  "--assume-role-policy-doc=" + trust)
+        self.ceph("radosgw-admin", "role-policy", "put", "--role-name=backup",
+                  "--policy-name=all", "--policy-doc=" + rights)
 
     def ceph(self, program, *arguments):
         self.call(program, "-c", self.config, *arguments)

@@ -21,6 +21,7 @@ FOREIGN = (
     ("rapidcheck*", TESTS),
     ("openssl/ssl.h", ("src/net/curl_ftp.cpp",)),
     ("openssl/*", ("src/crypto/*",)),
+    ("boost/json/*", ("src/storage/s3/process_credentials.cpp",)),
     ("boost/*", ("src/http_server/*",)),
     ("sodium*", ("src/crypto/*", "src/base/secret.cpp")),
     ("immintrin.h", ("src/crypto/*", "src/pipeline/*")),

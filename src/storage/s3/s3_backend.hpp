@@ -12,8 +12,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace holdfast::storage {
 
@@ -21,16 +23,32 @@ struct S3Credentials {
   std::string access_key_id{};
   base::Secret secret_access_key{};
   std::string session_token{};  // of temporary ones (STS)
+  std::optional<base::WallTime> expires{};
 };
-/// Asked when the first request is made, and again when the store says that they expired.
+/// Asked when the first request is made, again some minutes before they expire, and when the store
+/// says that they did.
 using S3CredentialSource = std::function<S3Credentials()>;
+
+/// Keys, or how to get some; empty: not said.
+struct S3Profile : S3Credentials {
+  std::string role_arn{};  // taken with the keys of source_profile, or with the token
+  std::string source_profile{};
+  std::string role_token_file{};  // web_identity_token_file
+  std::string session_name{};
+  std::string external_id{};
+  std::int64_t duration_seconds = 0;
+  std::vector<std::string> process{};  // a program and its arguments
+};
 
 /// One profile of a file as the tools of a location's `scheme` keep it: `[name]`, then for "s3"
 /// `aws_access_key_id = ...`, for "oss" `accessKeyID = ...`, for "cos" `secret_id = ...`. Without
 /// any `[name]` the lines are those of every profile. `origin` names the text in messages.
-/// Errors: not_found without the profile, invalid_input without both keys in it.
-S3Credentials parse_s3_profile(std::string_view scheme, std::string_view text,
-                               std::string_view profile, const std::string& origin);
+/// For "s3" a profile may have no keys and say how to get some: `[profile name]`, `role_arn = ...`.
+/// Errors: not_found without the profile, invalid_input without both keys or such a way in it.
+S3Profile parse_s3_profile(std::string_view scheme, std::string_view text, std::string_view profile,
+                           const std::string& origin);
+/// What a `credential_process` prints: a flat object of JSON. Errors: invalid_input.
+S3Credentials parse_process_credentials(std::string_view text, const std::string& origin);
 
 struct S3Options {
   std::string endpoint{};  // "https://host:port"; empty: the location's, else that of AWS

@@ -6,7 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <utility>
 
 namespace holdfast::storage {
@@ -14,6 +16,7 @@ namespace holdfast::storage {
 namespace {
 
 constexpr std::size_t mark_size = 16;
+constexpr std::int64_t renewal_seconds = 300;
 
 std::string path_of(const S3Place& place, const std::string& key) {
   const auto encoded = net::percent_encode(key, "/");
@@ -24,6 +27,13 @@ std::string path_of(const S3Place& place, const std::string& key) {
 std::string host_of(const S3Place& place) {
   const auto authority = place.origin.authority();
   return place.is_virtual_hosted ? place.bucket + "." + authority : authority;
+}
+
+/// Some minutes before the end, or half-way where that is sooner.
+base::WallTime renewal_of(const S3Credentials& credentials, base::WallTime now) {
+  if (!credentials.expires) return {std::numeric_limits<std::int64_t>::max(), 0};
+  const auto left = credentials.expires->seconds - now.seconds;
+  return {credentials.expires->seconds - std::min(renewal_seconds, left / 2), 0};
 }
 
 }  // namespace
@@ -46,12 +56,13 @@ std::string S3Client::make_mark() const {
 std::shared_ptr<const S3Credentials> S3Client::credentials() {
   {
     const std::lock_guard lock(mutex_);
-    if (credentials_) return credentials_;
+    if (credentials_ && now() < renewal_) return credentials_;
   }
   // Outside of the lock, for a command may be asked. Two that ask at once get the same.
   auto fresh = std::make_shared<const S3Credentials>(source_());
   const std::lock_guard lock(mutex_);
   credentials_ = fresh;
+  renewal_ = renewal_of(*fresh, now());
   return fresh;
 }
 

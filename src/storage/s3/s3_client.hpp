@@ -93,6 +93,7 @@ private:
   const base::Retrier retrier_;
   std::mutex mutex_;
   std::shared_ptr<const S3Credentials> credentials_;  // shared with requests that use them
+  base::WallTime renewal_{};                          // when others are asked for
 };
 
 }  // namespace holdfast::storage
