@@ -11,6 +11,7 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace holdfast::copies {
@@ -169,7 +170,8 @@ Outcome send_mended(Backend& from, Backend& to, const StoredPack& pack) {
   if (pack.size > pipeline::pack_size_max) return Outcome::damaged;
   const auto mended = pipeline::mend_pack(read_what_there_is(from, pack), pack.id, pack.size);
   if (!mended.trailer || !mended.sectors_lost.empty()) return Outcome::damaged;
-  const auto outcome = storage::put(to, repository::pack_object_name(pack.id), mended.bytes);
+  const auto outcome =
+      repository::put_object(to, repository::pack_object_name(pack.id), mended.bytes);
   return outcome == storage::PutOutcome::stored ? Outcome::mended : Outcome::was_there;
 }
 
@@ -203,8 +205,16 @@ Outcome send_envelope(Backend& from, Backend& to, const std::string& name) {
 Outcome send_pack(Backend& from, Backend& to, const StoredPack& pack,
                   const std::stop_token& stopping) {
   try {
-    const auto writer = to.create(repository::pack_object_name(pack.id));
-    PackReading(from, pack).run([&](base::ByteView bytes) { writer->append(bytes); }, stopping);
+    const auto name = repository::pack_object_name(pack.id);
+    const auto writer = to.create(name);
+    bool is_first = true;
+    const auto take = [&](base::ByteView bytes) {
+      if (std::exchange(is_first, false) && repository::is_content_object(name, bytes)) {
+        writer->is_content();
+      }
+      writer->append(bytes);
+    };
+    PackReading(from, pack).run(take, stopping);
     return outcome_of(writer->commit());
   } catch (const NotReadable& failure) {
     if (failure.why == Outcome::gone) return failure.why;

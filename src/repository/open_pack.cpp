@@ -36,6 +36,7 @@ void OpenPack::append(const pipeline::SegmentContext& context, base::ByteView fr
   failure_.run([&] {
     if (!writer_) {
       writer_ = backend_.create(pack_object_name(builder_.id()));
+      if (builder_.kind() != pipeline::PackKind::tree) writer_->is_content();
       writer_->append(builder_.header());
     }
     writer_->append(framed);

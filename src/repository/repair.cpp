@@ -67,7 +67,7 @@ bool has_record(Repository& repository, const std::string& object) {
 /// Puts `bytes` in the place of an object that is damaged or gone.
 void replace_object(storage::Backend& backend, const std::string& name, base::ByteView bytes) {
   static_cast<void>(backend.remove(name));
-  if (storage::put(backend, name, bytes) != storage::PutOutcome::stored) {
+  if (put_object(backend, name, bytes) != storage::PutOutcome::stored) {
     throw Error(ErrorKind::conflict, name + " was written by somebody else meanwhile")
         .set_hint("check again");
   }

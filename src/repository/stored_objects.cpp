@@ -1,5 +1,7 @@
 #include "repository/stored_objects.hpp"
 
+#include "base/error.hpp"
+#include "pipeline/pack.hpp"
 #include "repository/format_object.hpp"
 
 #include <algorithm>
@@ -26,6 +28,24 @@ bool is_kept_object(std::string_view name) {
   return std::ranges::any_of(kept_prefixes,
                              [&](auto prefix) { return name.starts_with(prefix); }) ||
          std::ranges::find(formats, name) != formats.end();
+}
+
+bool is_content_object(std::string_view name, base::ByteView beginning) {
+  if (!pack_of_object(name)) return false;
+  const auto size = std::min<std::size_t>(beginning.size(), pipeline::pack_header_size);
+  try {
+    return pipeline::parse_pack_header(beginning.first(size)).kind != pipeline::PackKind::tree;
+  } catch (const base::Error&) {
+    return false;  // NOLINT(bugprone-empty-catch): damage is told where it matters
+  }
+}
+
+storage::PutOutcome put_object(storage::Backend& backend, const std::string& name,
+                               base::ByteView bytes) {
+  const auto writer = backend.create(name);
+  if (is_content_object(name, bytes)) writer->is_content();
+  writer->append(bytes);
+  return writer->commit();
 }
 
 std::string pack_object_name(const base::PackId& id) {

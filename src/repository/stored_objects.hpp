@@ -23,6 +23,13 @@ inline constexpr std::string_view deletion_prefix = "deletions/";
 /// needs it. Leases, tombs and the like come and go, and must be free to.
 bool is_kept_object(std::string_view name);
 
+/// Whether an object of that name that begins with `beginning`, which has a pack's header at least,
+/// is a pack of content: what only restores and checks read.
+bool is_content_object(std::string_view name, base::ByteView beginning);
+/// As storage::put, for an object of any kind: the store is told whether it is content.
+storage::PutOutcome put_object(storage::Backend& backend, const std::string& name,
+                               base::ByteView bytes);
+
 std::string pack_object_name(const base::PackId& id);
 std::string index_object_name(const base::IndexId& id);
 

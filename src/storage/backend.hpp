@@ -35,6 +35,9 @@ enum class RemoveOutcome : std::uint8_t { removed, was_absent, held };
 class ObjectWriter {
 public:
   virtual ~ObjectWriter() = default;
+  /// Says, before the first append, that it is content, which only restores read: a store may keep
+  /// it where keeping is cheap and reading is not.
+  virtual void is_content() {}
   virtual void append(base::ByteView bytes) = 0;
   /// When this returns `stored`, the object is durable, whole and visible. `already_there`: another
   /// object has the name and stays as it is.

@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 
+import s3_requests
 import servers
 import trees
 from program import ACCESS_DENIED, NOT_FOUND, UNAVAILABLE, USAGE, ProgramTest
@@ -78,6 +79,32 @@ class S3(ProgramTest):
         self.assertIn("taking the role arn:aws:iam:::role/other", result.err)
         result = self.run_program("snapshots", AWS_PROFILE="round", expect=USAGE, **alone)
         self.assertIn("profile round needs itself", result.err)
+
+    def classes(self, prefix):
+        """Of packs, and of all else."""
+        bucket = s3_requests.Bucket(self.server, "holdfast-e2e")
+        found = {True: set(), False: set()}
+        for key in {key for key, _, _ in bucket.versions(prefix + "/")}:
+            status, headers, _ = bucket.send("HEAD", key)
+            self.assertEqual(status, 200)
+            found["/packs/" in key].add(headers.get("x-amz-storage-class", "STANDARD"))
+        return found[True], found[False]
+
+    def test_only_content_has_the_class_of_the_store(self):
+        places = {"far": self.repository, "copy": f"s3://holdfast-e2e/copy-{self.prefix}"}
+        name_of_class = self.server["cold_class"]
+        stores = "".join(f"  {name}: {{ url: '{url}', storage_class: {name_of_class} }}\n"
+                         for name, url in places.items())
+        self.write("holdfast.yaml", ("stores:\n" + stores).encode())
+        self.init()
+        self.backup()
+        self.run_program("copy", "copy", "--create")
+        for url in places.values():
+            content, metadata = self.classes(url.removeprefix("s3://holdfast-e2e/"))
+            self.assertEqual(content, {name_of_class, "STANDARD"}, "packs of trees are not content")
+            self.assertEqual(metadata, {"STANDARD"})
+        self.run_program("-r", places["copy"], "restore", "latest", "--to", self.path("out"))
+        self.assertEqual(trees.compare_trees(self.source, self.path("out") + self.source), [])
 
     def test_credentials_that_are_wrong_are_said_and_not_shown(self):
         result = self.run_program("init", expect=ACCESS_DENIED, AWS_SECRET_ACCESS_KEY="geheim")

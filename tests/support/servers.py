@@ -162,6 +162,7 @@ class Rgw(Server):
     """Ceph's S3 gateway over one monitor and one disk in memory: about 12 s and 200 MiB."""
 
     access_key, secret_key = "AKIATEST", "testsecretkey0123456789"
+    cold_class = "COLD"
 
     def start(self):
         self.prepare("mon", "osd")
@@ -172,14 +173,23 @@ class Rgw(Server):
             tls=f"ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={self.path('tls.pem')}"))
         self.make_certificate()
         self.make_cluster(fsid, mon_port)
+        self.make_class()
         self.ceph("radosgw", "-n", "client.rgw.a")
         self.wait_for(f"http://127.0.0.1:{port}/")
         self.ceph("radosgw-admin", "user", "create", "--uid=t", "--display-name=t",
                   "--access-key=" + self.access_key, "--secret-key=" + self.secret_key)
         self.make_role()
         self.publish(port=port, tls_port=tls_port, ca_file=self.path("tls.crt"),
-                     role_arn="arn:aws:iam:::role/backup", access_key=self.access_key,
-                     secret_key=self.secret_key)
+                     cold_class=self.cold_class, role_arn="arn:aws:iam:::role/backup",
+                     access_key=self.access_key, secret_key=self.secret_key)
+
+    def make_class(self):
+        """A storage class beside STANDARD, before the gateway starts."""
+        for level in ("zonegroup", "zone"):
+            pool = ("--data-pool=default.rgw.cold.data",) if level == "zone" else ()
+            self.ceph("radosgw-admin", level, "placement", "add", f"--rgw-{level}=default",
+                      "--placement-id=default-placement", "--storage-class=" + self.cold_class,
+                      *pool)
 
     def make_role(self):
         """One that the user may take, and that may do everything."""

@@ -118,6 +118,7 @@ public:
   LockingWriter(std::unique_ptr<ObjectWriter> inner, ObjectLocks& locks, base::WallTime until,
                 std::string name)
       : inner_(std::move(inner)), locks_(locks), until_(until), name_(std::move(name)) {}
+  void is_content() override { inner_->is_content(); }
   void append(base::ByteView bytes) override { inner_->append(bytes); }
   PutOutcome commit() override {
     const auto outcome = inner_->commit();

@@ -60,7 +60,7 @@ struct S3Options {
   /// the cloud in the same region. Not for s3.
   enum class Network : std::uint8_t { as_located, open, internal, accelerated };
   Network network = Network::as_located;  // open, unless the location names another one
-  std::string storage_class{};            // of every object; empty: the bucket's own
+  std::string storage_class{};            // of content; empty: the bucket's own
   std::string encryption{};               // by the server: "AES256", "aws:kms", ...
   std::string encryption_key{};           // of KMS
   /// Stores that cannot create an object only if its name is free are refused, unless it is

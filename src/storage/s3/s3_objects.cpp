@@ -39,14 +39,15 @@ net::HttpResponse look_for_bucket(S3Client& client) {
 
 }  // namespace
 
-net::Headers headers_of_new_object(const S3Client& client, const std::string& mark) {
+net::Headers headers_of_new_object(const S3Client& client, const std::string& mark,
+                                   ObjectUse use) {
   const auto& dialect = client.dialect();
   const auto& options = client.options();
   net::Headers headers = {{dialect.header(mark_header), mark}};
   const auto add = [&](std::string_view name, const std::string& value) {
     if (!value.empty()) headers.push_back({dialect.header(name), value});
   };
-  add("storage-class", options.storage_class);
+  if (use == ObjectUse::content) add("storage-class", options.storage_class);
   add("server-side-encryption", options.encryption);
   add(dialect.encryption_key_header, options.encryption_key);
   return headers;
@@ -127,7 +128,7 @@ bool S3Conditions::complete_is_exclusive() {
 }
 
 bool S3Conditions::try_put() {
-  auto headers = headers_of_new_object(client_, client_.make_mark());
+  auto headers = headers_of_new_object(client_, client_.make_mark(), ObjectUse::content);
   headers.push_back(client_.dialect().only_if_absent());
   const S3Request request{.doing = probe_doing,
                           .method = "PUT",
@@ -157,7 +158,7 @@ void S3Conditions::clear_probe() {
 
 bool S3Conditions::try_complete() {
   MultipartUpload upload(client_, probe_doing, hidden_key(client_, probe_name),
-                         headers_of_new_object(client_, client_.make_mark()));
+                         headers_of_new_object(client_, client_.make_mark(), ObjectUse::content));
   base::Buffer part(1);
   part.append(base::as_bytes("p"));
   upload.add(std::move(part));

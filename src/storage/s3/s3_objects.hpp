@@ -10,9 +10,11 @@
 
 namespace holdfast::storage {
 
+/// What an object is for: `content` is what restores read, and little else.
+enum class ObjectUse : std::uint8_t { metadata, content };
 /// Headers that every new object gets: class, encryption, and the mark by which its writer knows
 /// it.
-net::Headers headers_of_new_object(const S3Client& client, const std::string& mark);
+net::Headers headers_of_new_object(const S3Client& client, const std::string& mark, ObjectUse use);
 /// Asks for a page of objects, the first one or that which `next` names.
 Query query_of_list(const S3Dialect& dialect, const std::string& prefix, std::size_t count_max,
                     const std::string& next = {});

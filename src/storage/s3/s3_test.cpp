@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <map>
 #include <set>
 
 namespace holdfast::storage {
@@ -228,6 +229,33 @@ TEST_F(S3Test, ALongListComesInPages) {
   std::set<std::string> seen;
   backend->list("", [&](const ObjectInfo& object) { seen.insert(object.name); });
   EXPECT_EQ(seen.size(), static_cast<std::size_t>(count));
+}
+
+TEST_F(S3Test, OnlyContentHasTheClass) {
+  const auto http = make_test_client();
+  std::map<std::string, std::string> classes;
+  const auto noting = std::make_shared<net::MeddlingClient>([&](const net::HttpRequest& request) {
+    const auto name = request.url.substr(request.url.rfind('/') + 1);
+    classes[name] = net::find_header(request.headers, "x-amz-storage-class").value_or("none");
+    return http->send(request);
+  });
+  S3Options options;
+  options.storage_class = "STANDARD";
+  options.endpoint = fmt::format("http://127.0.0.1:{}", rgw_.port());
+  const auto backend =
+      open_s3(around_.location(), options, rgw_.source(), around_.context(noting), S3Open::create);
+  EXPECT_EQ(put(*backend, "index/a", base::as_bytes("1")), PutOutcome::stored);
+  const auto small = backend->create("packs/ab/small");
+  small->is_content();
+  small->append(base::as_bytes("1"));
+  EXPECT_EQ(small->commit(), PutOutcome::stored);
+  const auto large = backend->create("packs/ab/large");
+  large->is_content();
+  large->append(random_bytes(large_size));
+  EXPECT_EQ(large->commit(), PutOutcome::stored);
+  EXPECT_EQ(classes["a"], "none");
+  EXPECT_EQ(classes["small"], "STANDARD");
+  EXPECT_EQ(classes["large?uploads="], "STANDARD");
 }
 
 TEST_F(S3Test, ClassAndEncryptionGoWithTheObject) {

@@ -40,6 +40,8 @@ public:
         key_(std::move(key)),
         mark_(with.client.make_mark()) {}
 
+  void is_content() override { use_ = ObjectUse::content; }
+
   void append(base::ByteView bytes) override {
     while (!bytes.empty()) {
       if (buffer_.capacity() == 0) buffer_ = base::Buffer(MultipartUpload::part_size);
@@ -60,7 +62,7 @@ public:
 
 private:
   std::string doing() const { return "storing " + name_; }
-  net::Headers headers() const { return headers_of_new_object(client_, mark_); }
+  net::Headers headers() const { return headers_of_new_object(client_, mark_, use_); }
   net::Header only_if_absent() const { return client_.dialect().only_if_absent(); }
   net::Headers headers_with_lock() const {
     auto headers = this->headers();
@@ -182,6 +184,7 @@ private:
   const std::string name_;
   const std::string key_;
   const std::string mark_;
+  ObjectUse use_ = ObjectUse::metadata;
   base::Buffer buffer_;
   std::unique_ptr<MultipartUpload> upload_;
 };

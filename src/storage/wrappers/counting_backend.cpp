@@ -11,6 +11,7 @@ public:
   CountingWriter(std::unique_ptr<ObjectWriter> inner, Traffic& traffic)
       : inner_(std::move(inner)), traffic_(traffic) {}
 
+  void is_content() override { inner_->is_content(); }
   void append(base::ByteView bytes) override {
     inner_->append(bytes);
     traffic_.bytes_written += bytes.size();

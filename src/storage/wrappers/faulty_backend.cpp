@@ -59,6 +59,7 @@ public:
   FaultyWriter(std::unique_ptr<ObjectWriter> inner, std::string name, Injector& injector)
       : inner_(std::move(inner)), name_(std::move(name)), injector_(injector) {}
 
+  void is_content() override { inner_->is_content(); }
   void append(base::ByteView bytes) override {
     injector_.run(Operation::append, name_, [&] { inner_->append(bytes); });
   }

@@ -37,6 +37,7 @@ public:
   LimitedWriter(std::unique_ptr<ObjectWriter> inner, const Gate& up)
       : inner_(std::move(inner)), up_(up) {}
 
+  void is_content() override { inner_->is_content(); }
   void append(base::ByteView bytes) override {
     while (!bytes.empty()) {
       const auto piece = bytes.first(up_.piece_of(bytes.size()));

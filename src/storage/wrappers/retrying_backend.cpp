@@ -41,21 +41,30 @@ public:
   RetryingWriter(Backend& inner, std::string name, const Retrier& retrier)
       : inner_(inner), name_(std::move(name)), retrier_(retrier) {}
 
+  void is_content() override { is_content_ = true; }
   void append(base::ByteView bytes) override { base::append(bytes_, bytes); }
 
   PutOutcome commit() override {
     return retrier_.run([&](int failed) {
-      const auto outcome = put(inner_, name_, bytes_);
+      const auto outcome = attempt();
       const bool may_be_ours = failed > 0 && outcome == PutOutcome::already_there;
       return may_be_ours && holds(inner_, name_, bytes_) ? PutOutcome::stored : outcome;
     });
   }
 
 private:
+  PutOutcome attempt() const {
+    const auto writer = inner_.create(name_);
+    if (is_content_) writer->is_content();
+    writer->append(bytes_);
+    return writer->commit();
+  }
+
   Backend& inner_;
   const std::string name_;
   const Retrier& retrier_;
   base::Bytes bytes_;
+  bool is_content_ = false;
 };
 
 class RetryingBackend : public Backend {
