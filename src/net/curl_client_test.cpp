@@ -395,6 +395,15 @@ TEST_F(CurlClientTest, GoesThroughProxies) {
   const auto error = failure_of("https");
   EXPECT_THAT(error.what(), HasSubstr("the proxy refused"));
   EXPECT_THAT(error.what(), Not(HasSubstr("secret")));
+  EXPECT_EQ(error.kind(), ErrorKind::access_denied);
+  EXPECT_EQ(error.retry(), base::Retry::never);
+  for (const char* wrong : {"gopher://u:secret@h:1", "http://u:secret@h:x", "http://u:secret@[h"}) {
+    options_.proxy = wrong;
+    const auto malformed = failure_of("https");
+    EXPECT_EQ(malformed.kind(), ErrorKind::invalid_input) << wrong;
+    EXPECT_THAT(malformed.what(), HasSubstr("the address of the proxy is malformed"));
+    EXPECT_THAT(malformed.what(), Not(HasSubstr("secret")));
+  }
   options_.proxy = "http://holdfast-test.invalid:1";
   EXPECT_THAT(failure_of("https").what(), HasSubstr("name of the proxy"));
 }

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <string_view>
+
 namespace holdfast::net {
 
 using base::Error;
@@ -48,9 +50,36 @@ void set_way(const EasyHandle& handle, const HttpOptions& options) {
   set(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (options.proxy) {
     set(handle, CURLOPT_PROXY, options.proxy->c_str());
-    if (options.proxy->empty()) set(handle, CURLOPT_NOPROXY, "*");
+    set(handle, CURLOPT_NOPROXY, options.proxy->empty() ? "*" : "");  // not what NO_PROXY says
   }
 }
+
+namespace {
+
+/// The address of a proxy may have a password in it, and libcurl quotes one that it does not like.
+bool quotes_proxy(std::string_view text) { return text.find("nsupported proxy") != text.npos; }
+
+bool is_refused_login(CURLproxycode code) {
+  return code == CURLPX_USER_REJECTED || code == CURLPX_NO_AUTH;
+}
+
+/// What a proxy says that does not pass something on.
+void note_proxy(const EasyHandle& handle, TransportFailure& failure) {
+  constexpr long wants_login = 407;
+  long status = 0;
+  curl_easy_getinfo(handle.get(), CURLINFO_HTTP_CONNECTCODE, &status);
+  long socks = CURLPX_OK;
+  curl_easy_getinfo(handle.get(), CURLINFO_PROXY_ERROR, &socks);
+  if (status >= 300) failure.what = Transport::proxy_refused;
+  if (status == wants_login || is_refused_login(static_cast<CURLproxycode>(socks))) {
+    failure.what = Transport::proxy_login_refused;
+  }
+  if (!quotes_proxy(failure.text)) return;
+  failure.what = Transport::bad_proxy;
+  failure.text.clear();
+}
+
+}  // namespace
 
 TransportFailure curl_failure(const EasyHandle& handle, CURLcode code, const char* message) {
   TransportFailure failure;
@@ -63,9 +92,7 @@ TransportFailure curl_failure(const EasyHandle& handle, CURLcode code, const cha
   curl_easy_getinfo(handle.get(), CURLINFO_OS_ERRNO, &system_code);
   failure.system_code = static_cast<int>(system_code);
   curl_easy_getinfo(handle.get(), CURLINFO_SSL_VERIFYRESULT, &failure.verify_result);
-  long proxy_status = 0;
-  curl_easy_getinfo(handle.get(), CURLINFO_HTTP_CONNECTCODE, &proxy_status);
-  if (proxy_status >= 300) failure.what = Transport::proxy_refused;
+  note_proxy(handle, failure);
   return failure;
 }
 

@@ -11,6 +11,7 @@ namespace holdfast::net {
 enum class Transport : std::uint8_t {
   bad_url,
   no_such_host,
+  bad_proxy,
   no_such_proxy,
   not_connected,
   not_connected_in_time,
@@ -27,6 +28,7 @@ enum class Transport : std::uint8_t {
   wrong_pinned_key,
   bad_ca_file,
   bad_client_certificate,
+  proxy_login_refused,
   proxy_refused,
   other,
 };

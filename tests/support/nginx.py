@@ -4,6 +4,8 @@ import socket
 import subprocess
 import time
 
+import addresses
+
 START_SECONDS_MAX = 30
 MODULE = "/usr/lib/nginx/modules/ngx_http_dav_ext_module.so"
 
@@ -22,10 +24,11 @@ http {{
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
   server {{
-    listen 127.0.0.1:{port};
-    listen 127.0.0.1:{tls_port} ssl;
+    listen {host}:{port};
+    listen {host}:{tls_port} ssl;
     ssl_certificate {folder}/tls.crt;
     ssl_certificate_key {folder}/tls.key;
+    {lines}
     root {files};
     client_max_body_size 0;
     dav_methods PUT DELETE MKCOL MOVE;
@@ -42,26 +45,26 @@ class Server:
 
     user, password = "ann", "open sesame"
 
-    def __init__(self, folder, files):
+    def __init__(self, folder, files, host="127.0.0.1", lines=""):
         self.folder = folder
+        self.host = host
         os.makedirs(folder)
         os.makedirs(files, exist_ok=True)
-        sockets = [socket.socket(), socket.socket()]
-        for free in sockets:
-            free.bind(("127.0.0.1", 0))
+        sockets = [addresses.bound(host), addresses.bound(host)]
         self.port, self.tls_port = (free.getsockname()[1] for free in sockets)
         for free in sockets:
             free.close()
         self.ca_file = self.path("tls.crt")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-subj", "/CN=localhost", "-addext", addresses.NAMES,
                         "-keyout", self.path("tls.key"), "-out", self.ca_file],
                        check=True, capture_output=True)
         self.write("users", f"{self.user}:{{PLAIN}}{self.password}\n")
         self.write("conf", CONFIG.format(
             module=MODULE, user="user root;" if os.geteuid() == 0 else "", folder=folder,
-            files=files, port=self.port, tls_port=self.tls_port))
+            files=files, host=addresses.in_url(host), lines=lines, port=self.port,
+            tls_port=self.tls_port))
         self.process = subprocess.Popen(
             ["/usr/sbin/nginx", "-c", self.path("conf"), "-p", folder + "/", "-e",
              self.path("log")], start_new_session=True)
@@ -80,13 +83,13 @@ class Server:
             return file.read()
 
     def url(self, path):
-        return f"webdavs://{self.user}@127.0.0.1:{self.tls_port}{path}"
+        return f"webdavs://{self.user}@{addresses.in_url(self.host)}:{self.tls_port}{path}"
 
     def wait_until_it_answers(self):
         end = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
                 return
             except ConnectionRefusedError:
                 if time.monotonic() > end or self.process.poll() is not None:

@@ -14,6 +14,8 @@ import time
 import urllib.error
 import urllib.request
 
+import addresses
+
 START_SECONDS_MAX = 120
 
 
@@ -148,7 +150,7 @@ osd class default list = *
 osd max object name len = 460
 osd max object namespace len = 64
 [client.rgw.a]
-rgw frontends = beast endpoint=127.0.0.1:{port} {tls}
+rgw frontends = beast endpoint=127.0.0.1:{port} endpoint=[::1]:{port} {tls}
 rgw dns name = s3.localhost
 rgw thread pool size = 32
 rgw enable usage log = false
@@ -213,7 +215,7 @@ class Rgw(Server):
     def make_certificate(self):
         self.call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
                   "-subj", "/CN=localhost",
-                  "-addext", "subjectAltName=IP:127.0.0.1,DNS:*.s3.localhost", "-keyout",
+                  "-addext", addresses.NAMES + ",DNS:*.s3.localhost", "-keyout",
                   self.path("tls.key"), "-out", self.path("tls.crt"))
         pem = ""
         for name in ("tls.key", "tls.crt"):

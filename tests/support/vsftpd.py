@@ -5,11 +5,14 @@ import socket
 import subprocess
 import time
 
+import addresses
+
 START_SECONDS_MAX = 30
+LISTEN = "listen=YES\nlisten_address={}"
+LISTEN_IPV6 = "listen=NO\nlisten_ipv6=YES\nlisten_address6={}"
 
 # Its only user is the one that it knows without the machine's: no account is made for a test.
-CONFIG = """listen=YES
-listen_address=127.0.0.1
+CONFIG = """{listen}
 listen_port={port}
 background=NO
 local_enable=NO
@@ -45,23 +48,25 @@ class Server:
 
     user, password = "anonymous", "open-sesame"
 
-    def __init__(self, folder, *lines):
+    def __init__(self, folder, *lines, host="127.0.0.1"):
         self.folder = folder
+        self.host = host
         for name in ("empty", "root/stores"):
             os.makedirs(self.path(name))
         os.chmod(folder, 0o755)
         self.give(self.path("root/stores"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
+        with addresses.bound(host) as free:
             self.port = free.getsockname()[1]
         self.ca_file = self.path("tls.crt")
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                         "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
-                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1",
+                        "-subj", "/CN=localhost", "-addext", addresses.NAMES,
                         "-keyout", self.path("tls.key"), "-out", self.ca_file],
                        check=True, capture_output=True)
         self.write("passwords", self.password + "\n")
-        text = CONFIG.format(folder=folder, port=self.port) + "".join(f"{line}\n" for line in lines)
+        listen = LISTEN_IPV6 if ":" in host else LISTEN
+        text = CONFIG.format(folder=folder, port=self.port, listen=listen.format(host))
+        text += "".join(f"{line}\n" for line in lines)
         self.process = subprocess.Popen(["/usr/sbin/vsftpd", self.write("conf", text)],
                                         start_new_session=True)
         self.wait_until_it_answers()
@@ -85,13 +90,13 @@ class Server:
             return file.read()
 
     def url(self, path, scheme="ftps"):
-        return f"{scheme}://{self.user}@127.0.0.1:{self.port}{path}"
+        return f"{scheme}://{self.user}@{addresses.in_url(self.host)}:{self.port}{path}"
 
     def wait_until_it_answers(self):
         end = time.monotonic() + START_SECONDS_MAX
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
                 return
             except ConnectionRefusedError:
                 if time.monotonic() > end or self.process.poll() is not None:
