@@ -105,6 +105,8 @@ const Store& store_of(const storage::Location& location) {
 
 /// Whoever waits for a diagnosis does not wait long.
 constexpr unsigned examined_stall_seconds = 10;
+/// For a store that went away in the middle of a run.
+constexpr std::int64_t usual_patience_seconds = 60;
 
 // ---- sources ----
 
@@ -185,8 +187,11 @@ std::unique_ptr<storage::Backend> AppServices::open_store(const storage::Locatio
                                                           const base::RateLimits& limits) {
   StoreContext context{environment_, settings, limits, clock_, random_, stopping_};
   context.creates = mode == StoreMode::create;
+  context.retries.patience_seconds =
+      static_cast<double>(settings.patience_seconds.value_or(usual_patience_seconds));
   if (mode == StoreMode::examine) {
     context.retries.attempts_max = 1;
+    context.retries.patience_seconds = 0;
     context.stall_seconds = examined_stall_seconds;
   }
   return store_of(location).open(location, context);

@@ -37,26 +37,37 @@ Sleeper make_sleeper(std::stop_token stopping) {
   };
 }
 
-std::optional<double> Retrier::note_failure(const Error& error, int failed,
-                                            std::vector<std::string>& earlier) const {
-  if (error.retry() != Retry::later) throw;
+bool Retrier::is_last(const Failures& failures) const {
+  if (failures.count + 1 < policy_.attempts_max) return false;
+  return !answered_ || failures.waited_seconds >= policy_.patience_seconds;
+}
+
+std::optional<double> Retrier::note_failure(const Error& error, Failures& failures) const {
+  if (error.retry() != Retry::later) {
+    answered_ = true;
+    throw;
+  }
   const auto asked = error.retry_after_seconds();
   const bool too_long = asked && *asked > policy_.asked_delay_max_seconds;
-  if (too_long || failed + 1 >= policy_.attempts_max) {
-    if (failed == 0) throw;
-    throw with_earlier(error, earlier, failed + 1);
+  auto& earlier = failures.earlier;
+  if (too_long || is_last(failures)) {
+    answered_ = false;  // what is taken back after a failure is not waited for once more
+    if (failures.count == 0) throw;
+    throw with_earlier(error, earlier, failures.count + 1);
   }
   if (std::ranges::find(earlier, error.what()) == earlier.end()) earlier.emplace_back(error.what());
   return asked;
 }
 
-void Retrier::wait(int failed, std::optional<double> asked_delay) const {
-  const double delay =
-      std::min(policy_.first_delay_seconds * std::exp2(failed), policy_.delay_max_seconds);
+void Retrier::wait(Failures& failures, std::optional<double> asked_delay) const {
+  const double delay = std::min(policy_.first_delay_seconds * std::exp2(failures.count),
+                                policy_.delay_max_seconds);
   // Between a half and the whole, so that many clients of a store that was down do not return at
   // once.
   const double jittered = delay * (0.5 + static_cast<double>(random_.below(1001)) / 2000);
-  sleeper_(std::max(jittered, asked_delay.value_or(0)));
+  const double waits = std::max(jittered, asked_delay.value_or(0));
+  sleeper_(waits);
+  failures.waited_seconds += waits;
 }
 
 }  // namespace holdfast::base

@@ -36,6 +36,38 @@ TEST_F(RetryTest, DoesNotWaitForHours) {
   EXPECT_TRUE(waits_.empty());
 }
 
+TEST_F(RetryTest, WhoAnsweredBeforeIsWaitedForLonger) {
+  RetryPolicy policy;
+  policy.patience_seconds = 60;
+  double waited = 0;
+  int attempts = 0;
+  const Retrier patient(policy, random_, [&](double seconds) { waited += seconds; });
+  const auto fail = [&](int) {
+    ++attempts;
+    throw Error(ErrorKind::unavailable, "away");
+  };
+  const auto expect_given_up = [&](int attempts_min, double waited_min, double waited_max) {
+    waited = attempts = 0;
+    EXPECT_THROW(patient.run(fail), Error);
+    EXPECT_GE(attempts, attempts_min);
+    EXPECT_GE(waited, waited_min);
+    EXPECT_LE(waited, waited_max);
+  };
+  expect_given_up(5, 1, 4);  // nobody was ever there
+  EXPECT_EQ(patient.run([](int) { return 7; }), 7);
+  expect_given_up(6, 60, 70);
+  expect_given_up(5, 1, 4);  // it is known to be away
+  waited = attempts = 0;
+  patient.run([&](int failed) {
+    if (failed < 3) throw Error(ErrorKind::unavailable, "away");
+  });
+  EXPECT_EQ(patient.run([](int failed) {
+    if (failed < 8) throw Error(ErrorKind::unavailable, "away");
+    return failed;
+  }),
+            8);
+}
+
 TEST_F(RetryTest, WhatNeverPassesIsThrownAsItIs) {
   try {
     retrier_.run([](int) { throw Error(ErrorKind::access_denied, "no"); });

@@ -102,6 +102,7 @@ struct Store {
   std::optional<bool> offsite;                 // in another place than the site
   std::string medium;                          // empty: what the scheme of the URL suggests
   std::optional<std::int64_t> verify_seconds;  // how long ago all of it may have been read
+  std::optional<std::int64_t> patience_seconds;  // how long it may be away in the middle of a run
   HttpSettings http{};
   BucketSettings bucket{};
   LoginSettings login{};

@@ -169,6 +169,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.offsite = section.boolean("offsite");
   store.medium = section.text("medium").value_or("");
   store.verify_seconds = section.duration("verify");
+  store.patience_seconds = section.duration("patience");
   section.finish();
   check_settings_have_use(reading, store, node);
   return store;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "repository/reader_lease.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace holdfast::repository {
@@ -12,9 +13,11 @@ using base::ErrorKind;
 
 namespace {
 
-/// Six looks in the time of a lease: it is renewed when a third has passed.
+/// Six looks in the time of a lease, which is renewed when a third has passed; more if it is long.
+/// Waits do not count the time that the machine sleeps: soon after it wakes up there is a look.
 std::chrono::milliseconds interval_of(const LeaseOptions& options) {
-  return std::chrono::milliseconds(options.duration_seconds * 1000 / 6);
+  constexpr std::int64_t longest_ms = 5000;
+  return std::chrono::milliseconds(std::min(options.duration_seconds * 1000 / 6, longest_ms));
 }
 
 /// Whether a store only cannot be written to: then it cannot lose anything either.
@@ -44,11 +47,22 @@ void KeptLease::keep(const std::stop_token& stopping) {
     while (!stopping.stop_requested()) {
       never_.wait_for(lock, stopping, interval_, [] { return false; });
       lock.unlock();
-      if (!stopping.stop_requested()) lease_.renew_if_due();
+      if (!stopping.stop_requested()) renew();
       lock.lock();
     }
   } catch (const Error&) {
     if (on_lost_) on_lost_(std::current_exception());
+  }
+}
+
+void KeptLease::renew() {
+  try {
+    lease_.renew_if_due();
+  } catch (const Error& error) {
+    // The store is away, as it is for a while after a laptop woke up: the next look tries again, and
+    // what the run itself sends says whether it comes back. Nothing is committed under a lease that
+    // was taken away meanwhile.
+    if (error.retry() != base::Retry::later) throw;
   }
 }
 

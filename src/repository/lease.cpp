@@ -145,8 +145,8 @@ void Lease::renew_if_due() {
       !store_.backend.stat(object_name(id_, start_suffix))) {
     throw_lost();
   }
-  renewed_ = now;
   put_terms(std::to_string(++renewals_));
+  renewed_ = now;
 }
 
 void Lease::throw_lost() const {

@@ -49,6 +49,8 @@ class Mounted(ProgramTest):
         self.run_program("check", "--read-data")
 
     def test_a_share_that_goes_away_in_the_middle_loses_nothing(self):
+        self.write("holdfast.yaml", "stores: {{ nas: {{ url: '{}', patience: 1s }} }}".format(
+            self.repository).encode())
         self.init()
         first = self.backup()["snapshot"]["id"]
         self.write("source/large", os.urandom(90_000_000))

@@ -168,6 +168,7 @@ class Rest(ProgramTest):
         self.run_program("check", "--read-data")
 
     def test_a_server_that_is_killed_in_the_middle_loses_nothing(self):
+        self.configure(patience="1s")
         self.init()
         first = self.backup()["snapshot"]["id"]
         self.write("source/large", os.urandom(90_000_000))
