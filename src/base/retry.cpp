@@ -60,8 +60,8 @@ std::optional<double> Retrier::note_failure(const Error& error, Failures& failur
 }
 
 void Retrier::wait(Failures& failures, std::optional<double> asked_delay) const {
-  const double delay = std::min(policy_.first_delay_seconds * std::exp2(failures.count),
-                                policy_.delay_max_seconds);
+  const double delay =
+      std::min(policy_.first_delay_seconds * std::exp2(failures.count), policy_.delay_max_seconds);
   // Between a half and the whole, so that many clients of a store that was down do not return at
   // once.
   const double jittered = delay * (0.5 + static_cast<double>(random_.below(1001)) / 2000);

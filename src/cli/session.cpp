@@ -11,6 +11,7 @@
 #include "crypto/blake3.hpp"
 #include "crypto/keys.hpp"
 #include "key_files.hpp"
+#include "repository/holds.hpp"
 #include "storage/wrappers/wrappers.hpp"
 #include "text.hpp"
 
@@ -396,6 +397,12 @@ const std::vector<repository::Snapshot>& Session::snapshots() {
           console_.warn(fmt::format("snapshot record {} cannot be read: {}", name, why));
         });
   }
+  return *snapshots_;
+}
+
+const std::vector<repository::Snapshot>& Session::snapshots_with_holds() {
+  static_cast<void>(snapshots());
+  if (!std::exchange(holds_noted_, true)) repository::note_holds(repository(), *snapshots_);
   return *snapshots_;
 }
 

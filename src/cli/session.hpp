@@ -90,6 +90,8 @@ public:
   /// All that can be read, oldest first; a record that cannot be is a warning, and the run is
   /// partial.
   const std::vector<repository::Snapshot>& snapshots();
+  /// The same, with what is held noted: for who shows or forgets them.
+  const std::vector<repository::Snapshot>& snapshots_with_holds();
   /// What `text` means; see repository::resolve_snapshot. An empty text is "latest". Points that a
   /// restore took for safety are found by their ids only.
   const repository::Snapshot& snapshot(const std::string& text);
@@ -125,6 +127,7 @@ private:
   std::unique_ptr<repository::Repository> repository_;
   std::optional<std::vector<repository::Snapshot>> snapshots_;
   std::vector<repository::Snapshot> ordinary_;  // without safety points
+  bool holds_noted_ = false;
   bool saw_damage_ = false;
   bool saw_tampering_ = false;
 };

@@ -96,12 +96,12 @@ struct TokenSettings {
 struct Store {
   std::string name;
   std::string url;
-  std::optional<unsigned> parity_percent;      // in packs, when it is made
-  bool offline = false;                        // expected to be away most of the time
-  std::optional<std::int64_t> period_seconds;  // of an offline one: how long it may lack a point
-  std::optional<bool> offsite;                 // in another place than the site
-  std::string medium;                          // empty: what the scheme of the URL suggests
-  std::optional<std::int64_t> verify_seconds;  // how long ago all of it may have been read
+  std::optional<unsigned> parity_percent;        // in packs, when it is made
+  bool offline = false;                          // expected to be away most of the time
+  std::optional<std::int64_t> period_seconds;    // of an offline one: how long it may lack a point
+  std::optional<bool> offsite;                   // in another place than the site
+  std::string medium;                            // empty: what the scheme of the URL suggests
+  std::optional<std::int64_t> verify_seconds;    // how long ago all of it may have been read
   std::optional<std::int64_t> patience_seconds;  // how long it may be away in the middle of a run
   HttpSettings http{};
   BucketSettings bucket{};

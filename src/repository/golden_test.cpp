@@ -109,6 +109,13 @@ TEST(Golden, Lease) {
   EXPECT_EQ(hex(encode_lease_end({})), "");
 }
 
+TEST(Golden, Hold) {
+  EXPECT_EQ(hex(encode_hold({{1000, 0}, "audit"})), "08d00f12056175646974");
+  expect_schema<proto::Hold>(encode_hold({{1000, 0}, "audit"}));
+  for (const auto* wrong : {"", "08d00f", "12056175646974ff"})
+    EXPECT_THROW(decode_hold(base::from_hex(wrong)), base::Error) << wrong;
+}
+
 TEST(Golden, Tomb) {
   Tomb tomb;
   tomb.created.seconds = 1000;

@@ -49,18 +49,19 @@ TEST_F(KeptLeaseTest, ALaptopThatWakesUpWithoutNetworkKeepsIt) {
   std::atomic<bool> asleep = false;
   std::atomic<int> refused = 0;
   std::promise<void> renewed;
-  const auto away = storage::with_faults(
-      memory_,
-      [&](Operation operation, const std::string& name,
-          std::uint64_t) -> std::optional<storage::Fault> {
-        if (!asleep) return std::nullopt;
-        if (refused < 3) {
-          ++refused;
-          return storage::Fault{.kind = ErrorKind::unavailable};
-        }
-        if (operation == Operation::commit && name.ends_with(".1")) renewed.set_value();
-        return std::nullopt;
-      });
+  const auto away =
+      storage::with_faults(memory_,
+                           [&](Operation operation, const std::string& name,
+                               std::uint64_t) -> std::optional<storage::Fault> {
+                             if (!asleep) return std::nullopt;
+                             if (refused < 3) {
+                               ++refused;
+                               return storage::Fault{.kind = ErrorKind::unavailable};
+                             }
+                             if (operation == Operation::commit && name.ends_with(".1"))
+                               renewed.set_value();
+                             return std::nullopt;
+                           });
   std::atomic<bool> lost = false;
   KeptLease lease(store(*away), options(), Renewal::by_thread,
                   [&](const std::exception_ptr&) { lost = true; });

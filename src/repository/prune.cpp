@@ -4,6 +4,7 @@
 #include "kept_lease.hpp"
 #include "pack_use.hpp"
 #include "prune_execute.hpp"
+#include "repository/holds.hpp"
 #include "repack.hpp"
 
 #include <fmt/format.h>
@@ -222,6 +223,7 @@ PruneReport apply_prune(Repository& repository, const PrunePlan& plan, const Pru
     execution.mark(unmarked(std::move(emptied), use), use.snapshots());
   }
   if (!plan.repacked.empty()) execution.run();
+  renew_holds(repository, stopping);
   report.held = held_in(repository.backend());
   return report;
 }

@@ -2,6 +2,7 @@
 #include "base/units.hpp"
 #include "chain.hpp"
 #include "record_cache.hpp"
+#include "repository/holds.hpp"
 #include "repository/snapshot.hpp"
 #include "sealed_record.hpp"
 #include "seen_records.hpp"
@@ -394,6 +395,13 @@ void SnapshotStore::forget(const std::vector<base::SnapshotId>& ids, base::WallT
   Deletion deletion;
   deletion.time = now;
   deletion.reason = reason;
+  const auto held = held_snapshots(state_->backend);
+  for (const auto& id : ids) {
+    if (!held.contains(id)) continue;
+    throw base::Error(base::ErrorKind::conflict,
+                      fmt::format("snapshot {} must not be forgotten: it is held", id.short_hex()))
+        .set_hint("holdfast snapshots says why; holdfast hold --release takes that away");
+  }
   for (const auto& id : ids)
     deletion.deleted.push_back(state_->describe_for_deletion(id, now));
   state_->store(deletion);

@@ -18,6 +18,7 @@ inline constexpr std::string_view index_prefix = "index/";
 inline constexpr std::string_view reach_prefix = "reach/";
 inline constexpr std::string_view snapshot_prefix = "snapshots/";
 inline constexpr std::string_view deletion_prefix = "deletions/";
+inline constexpr std::string_view hold_prefix = "holds/";
 
 /// Whether a store may lock an object of that name: it is needed for as long as a snapshot that
 /// needs it. Leases, tombs and the like come and go, and must be free to.

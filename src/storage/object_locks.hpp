@@ -47,7 +47,13 @@ public:
   /// Locks an object that is there until then at least. Errors: access_denied without the right to,
   /// not_found.
   virtual void lock(const std::string& name, base::WallTime until) = 0;
-  /// What is held, in no particular order.
+  /// Keeps an object that is there from being destroyed, also after its lock ended, until it is
+  /// released (a legal hold). Errors: access_denied without the right to, not_found.
+  virtual void hold(const std::string& name) = 0;
+  virtual void release(const std::string& name) = 0;
+  /// Releases what was removed while it was held so.
+  virtual void release_removed() = 0;
+  /// What was removed and is still there, in no particular order.
   virtual void list_held(const std::function<void(const HeldObject&)>& visit) = 0;
   /// Objects that were hidden or overwritten by anything but Holdfast, in no particular order.
   virtual void list_altered(const std::function<void(const AlteredObject&)>& visit) = 0;

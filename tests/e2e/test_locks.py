@@ -10,7 +10,7 @@ import uuid
 import s3_requests
 import servers
 import trees
-from program import DONE, NOT_FOUND, PARTIAL, UNSUPPORTED, ProgramTest
+from program import CONFLICT, DONE, NOT_FOUND, PARTIAL, UNSUPPORTED, ProgramTest
 
 KEPT = ("format", "keys/", "packs/", "index/", "snapshots/", "reach/", "deletions/")
 
@@ -109,6 +109,56 @@ class Locks(ProgramTest):
         self.assertLess(sum(len(self.bucket.send("GET", key, {"versionId": version})[2])
                             for key, version in self.kept()), 3_000_000)
         self.expect_whole()
+
+    def is_on_hold(self, key, version):
+        _, headers, _ = self.bucket.send("HEAD", key, {"versionId": version})
+        return headers.get("x-amz-object-lock-legal-hold") == "ON"
+
+    def test_what_is_held_outlasts_its_locks(self):
+        self.configure("lock: 2s")
+        self.init()
+        self.write("source/first", os.urandom(3_000_000))
+        first = self.backup()["snapshot"]["id"]
+        os.remove(self.path("source/first"))
+        self.write("source/second", os.urandom(100_000))
+        self.backup()
+        held = self.run_program("hold", first, "--reason", "audit", "--json").json["held"][0]
+        self.assertEqual((held["id"], held["by_store"]), (first, True))
+        self.assertIn("held: audit", self.run_program("snapshots").text)
+        result = self.run_program("forget", first, "--prune", "--yes", expect=CONFLICT)
+        self.assertIn("held: audit", result.err)
+        self.run_program("forget", "--keep-last", "1", "--prune", "--yes")
+        self.assertEqual(len(self.snapshots()), 2)
+        # The locks end; the thief gets what is not held.
+        end = time.monotonic() + 30
+        while any(self.locked_until(*there) > time.time() for there in self.kept()):
+            self.assertLess(time.monotonic(), end, "the locks never end")
+        kept = [there for there in self.kept() if self.is_on_hold(*there)]
+        for key, version in self.kept():
+            status, _, _ = self.bucket.send("DELETE", key, {"versionId": version})
+            self.assertEqual(status == 403, (key, version) in kept, key)
+        self.assertEqual(self.kept(), kept)
+        anew = {"HOLDFAST_CACHE_DIR": self.path("another machine")}
+        left = self.run_program("snapshots", "--json", **anew).json["snapshots"]
+        self.assertEqual([snapshot["id"] for snapshot in left], [first])
+        self.run_program("restore", first, "--to", self.path("out"), **anew)
+        self.assertEqual(os.path.getsize(self.path("out") + self.path("source/first")), 3_000_000)
+
+    def test_what_is_released_goes(self):
+        self.configure("lock: 1s")
+        self.init()
+        first = self.backup()["snapshot"]["id"]
+        self.write("source/second", os.urandom(100_000))
+        second = self.backup()["snapshot"]["id"]
+        self.run_program("hold", first, second)
+        self.run_program("hold", "--release", first)
+        on_hold = {key for key, version in self.kept() if self.is_on_hold(key, version)}
+        self.assertIn(f"r/snapshots/{second}", on_hold)
+        self.assertNotIn(f"r/snapshots/{first}", on_hold)
+        self.run_program("hold", "--release", second)
+        self.assertEqual([key for key, version in self.kept() if self.is_on_hold(key, version)], [])
+        self.assertIn("is not held", self.run_program("hold", "--release", second,
+                                                      expect=NOT_FOUND).err)
 
     def test_a_copy_has_locks_of_its_own(self):
         self.configure("lock: 1h")

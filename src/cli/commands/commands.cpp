@@ -17,6 +17,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_mount_command());
   commands.push_back(make_stats_command());
   commands.push_back(make_forget_command());
+  commands.push_back(make_hold_command());
   commands.push_back(make_prune_command());
   commands.push_back(make_check_command());
   commands.push_back(make_repair_command());

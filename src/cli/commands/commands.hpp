@@ -22,6 +22,7 @@ std::unique_ptr<Command> make_score_command();
 std::unique_ptr<Command> make_doctor_command();
 std::unique_ptr<Command> make_stats_command();
 std::unique_ptr<Command> make_forget_command();
+std::unique_ptr<Command> make_hold_command();
 std::unique_ptr<Command> make_prune_command();
 std::unique_ptr<Command> make_check_command();
 std::unique_ptr<Command> make_copies_command();

@@ -62,6 +62,7 @@ public:
 
   int run(Session& session) override {
     take_counts();
+    static_cast<void>(session.snapshots_with_holds());
     const auto rows = named_.empty() ? by_rules(session) : by_name(session);
     refuse_to_empty(rows);
     report(session.console(), rows);

@@ -32,7 +32,7 @@ public:
 
   int run(Session& session) override {
     std::vector<const repository::Snapshot*> chosen;
-    for (const auto& snapshot : session.snapshots()) {
+    for (const auto& snapshot : session.snapshots_with_holds()) {
       if (is_wanted(snapshot)) chosen.push_back(&snapshot);
     }
     if (last_ && chosen.size() > *last_) {

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Objects {
   std::mutex mutex;
   std::map<std::string, base::Bytes> by_name;
   std::map<std::string, base::WallTime> locked;  // until then
+  std::set<std::string> on_hold;                 // by a legal hold
   std::vector<HeldObject> held;
 };
 
@@ -147,10 +149,11 @@ public:
 
   RemoveOutcome remove(const std::string& name) override {
     const auto info = stat(name);
-    const auto until = locked_until(name);
+    auto until = locked_until(name);
     const auto outcome = MemoryBackend::remove(name);
     const std::lock_guard lock(objects().mutex);
     objects().locked.erase(name);
+    if (objects().on_hold.contains(name)) until = until.value_or(with_.clock.wall_now());
     if (outcome != RemoveOutcome::removed || !until) return outcome;
     objects().held.push_back({name, info->size, *until});
     return RemoveOutcome::held;
@@ -159,7 +162,7 @@ public:
   std::size_t remove_leftovers() override {
     const std::lock_guard lock(objects().mutex);
     return std::erase_if(objects().held, [this](const HeldObject& object) {
-      return object.until < with_.clock.wall_now();
+      return object.until < with_.clock.wall_now() && !objects().on_hold.contains(object.name);
     });
   }
 
@@ -183,6 +186,21 @@ private:
     known = std::max(known, until);
   }
 
+  void hold(const std::string& name) override {
+    const std::lock_guard lock(objects().mutex);
+    if (!objects().by_name.contains(name))
+      throw Error(ErrorKind::not_found, name + " is not there");
+    objects().on_hold.insert(name);
+  }
+  void release(const std::string& name) override {
+    const std::lock_guard lock(objects().mutex);
+    objects().on_hold.erase(name);
+  }
+  void release_removed() override {
+    const std::lock_guard lock(objects().mutex);
+    for (const auto& object : objects().held)
+      objects().on_hold.erase(object.name);
+  }
   void list_held(const std::function<void(const HeldObject&)>& visit) override {
     std::vector<HeldObject> held;
     {

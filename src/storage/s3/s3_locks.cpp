@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <iterator>
 #include <set>
+#include <utility>
 
 namespace holdfast::storage {
 
@@ -79,6 +80,30 @@ void S3Locks::retain(const std::string& key, const std::string& name, base::Wall
 void S3Locks::lock(const std::string& name, base::WallTime until) {
   check_name(name);
   retain(client_.place().prefix + name, name, until);
+}
+
+/// Of the newest version, or of `version`.
+void S3Locks::set_hold(const std::string& name, const std::string& version, const char* status) {
+  check_name(name);
+  const auto xml = legal_hold_xml(status);
+  Query query = {{"legal-hold", ""}};
+  if (!version.empty()) query.emplace_back("versionId", version);
+  client_.send({.doing = "holding " + name,
+                .method = "PUT",
+                .key = client_.place().prefix + name,
+                .query = std::move(query),
+                .body = base::as_bytes(xml)});
+}
+
+void S3Locks::hold(const std::string& name) { set_hold(name, "", "ON"); }
+void S3Locks::release(const std::string& name) { set_hold(name, "", "OFF"); }
+
+void S3Locks::release_removed() {
+  for (const auto& removed : versions_.held()) {
+    for (const auto& version : versions_.of(client_.place().prefix + removed.name)) {
+      if (!version.is_marker) set_hold(removed.name, version.version, "OFF");
+    }
+  }
 }
 
 std::optional<base::WallTime> S3Locks::locked_until(const std::string& name) {

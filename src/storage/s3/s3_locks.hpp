@@ -27,6 +27,9 @@ public:
   void expect_enforced() override;
   std::optional<base::WallTime> locked_until(const std::string& name) override;
   void lock(const std::string& name, base::WallTime until) override;
+  void hold(const std::string& name) override;
+  void release(const std::string& name) override;
+  void release_removed() override;
   void list_held(const std::function<void(const HeldObject&)>& visit) override;
   void list_altered(const std::function<void(const AlteredObject&)>& visit) override;
   bool bring_back(const AlteredObject& object) override;
@@ -36,6 +39,7 @@ private:
   bool is_kept(const std::string& name) const;
   base::WallTime first_until() const;
   void retain(const std::string& key, const std::string& name, base::WallTime until);
+  void set_hold(const std::string& name, const std::string& version, const char* status);
   std::string make_probe(const std::string& key);
   [[noreturn]] void refuse_store(const std::string& why, const char* next_step) const;
 

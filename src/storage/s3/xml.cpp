@@ -143,6 +143,11 @@ std::string retention_xml(const std::string& mode, base::WallTime until) {
       space_of_names, mode, until.to_iso());
 }
 
+std::string legal_hold_xml(const char* status) {
+  return fmt::format("<LegalHold xmlns=\"{}\"><Status>{}</Status></LegalHold>", space_of_names,
+                     status);
+}
+
 std::string create_bucket_xml(const std::string& region) {
   return fmt::format(
       "<CreateBucketConfiguration xmlns=\"{}\"><LocationConstraint>{}</LocationConstraint>"

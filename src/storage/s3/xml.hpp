@@ -72,6 +72,8 @@ struct FinishedPart {
 std::string complete_upload_xml(const std::vector<FinishedPart>& parts);
 /// The request that locks a version: `mode` is "COMPLIANCE" or "GOVERNANCE".
 std::string retention_xml(const std::string& mode, base::WallTime until);
+/// `status` is "ON" or "OFF".
+std::string legal_hold_xml(const char* status);
 /// The request that makes a bucket in `region`.
 std::string create_bucket_xml(const std::string& region);
 

@@ -87,6 +87,13 @@ public:
   void lock(const std::string& name, base::WallTime until) override {
     injector_.run(Operation::lock, name, [&] { inner_.locks()->lock(name, until); });
   }
+  void hold(const std::string& name) override {
+    injector_.run(Operation::lock, name, [&] { inner_.locks()->hold(name); });
+  }
+  void release(const std::string& name) override {
+    injector_.run(Operation::lock, name, [&] { inner_.locks()->release(name); });
+  }
+  void release_removed() override { inner_.locks()->release_removed(); }
   void list_held(const std::function<void(const HeldObject&)>& visit) override {
     inner_.locks()->list_held(visit);
   }
