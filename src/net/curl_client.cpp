@@ -255,7 +255,8 @@ void set_headers(Running& running) {
 void set_connection(const EasyHandle& handle, const HttpOptions& options) {
   set_way(handle, options);
   set(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  // On several connections, which take uploads faster: docs/decisions/0033-http2.md
+  set(handle, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
   set(handle, CURLOPT_HTTP09_ALLOWED, 0L);
   set(handle, CURLOPT_USERAGENT, options.user_agent.c_str());
 }

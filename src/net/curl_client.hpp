@@ -27,9 +27,9 @@ struct HttpOptions {
   base::RateLimits limits{};      // of all bodies together
 };
 
-/// A client over libcurl with one thread. Connections are kept and used again; HTTP/2 is spoken
-/// with servers that offer it over TLS. Redirections are answers like others, bodies come as they
-/// are (nothing is unpacked), certificates are always checked.
+/// A client over libcurl with one thread. Connections are kept and used again, and each carries
+/// one request at a time. Redirections are answers like others, bodies come as they are (nothing is
+/// unpacked), certificates are always checked.
 ///
 /// Errors:  once `stopping` is asked for, a transfer in which nothing moves for five seconds throws
 ///          Cancelled, and so does one that waits for a limit, unless it began after that. Others
