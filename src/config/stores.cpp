@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace holdfast::config {
@@ -13,8 +14,10 @@ namespace holdfast::config {
 namespace {
 
 HttpSettings read_http(Section& section) {
+  auto proxy = section.text("proxy");
+  if (proxy == "none") proxy = "";
   return {section.path("ca_file"), section.path("client_certificate"), section.path("client_key"),
-          section.text("pinned_key"), section.text("proxy")};
+          section.text("pinned_key"), std::move(proxy)};
 }
 
 /// By the server, as each kind of bucket calls it.

@@ -65,13 +65,13 @@ bool is_refused_login(CURLproxycode code) {
 
 /// What a proxy says that does not pass something on.
 void note_proxy(const EasyHandle& handle, TransportFailure& failure) {
-  constexpr long wants_login = 407;
+  const auto wants_login = [](long code) { return code == 407 || code == 401; };
   long status = 0;
   curl_easy_getinfo(handle.get(), CURLINFO_HTTP_CONNECTCODE, &status);
   long socks = CURLPX_OK;
   curl_easy_getinfo(handle.get(), CURLINFO_PROXY_ERROR, &socks);
   if (status >= 300) failure.what = Transport::proxy_refused;
-  if (status == wants_login || is_refused_login(static_cast<CURLproxycode>(socks))) {
+  if (wants_login(status) || is_refused_login(static_cast<CURLproxycode>(socks))) {
     failure.what = Transport::proxy_login_refused;
   }
   if (!quotes_proxy(failure.text)) return;

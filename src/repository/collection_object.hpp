@@ -1,4 +1,5 @@
-// How the objects of the collection of garbage lie in the store: leases, tombs, holds and reach objects.
+// How the objects of the collection of garbage lie in the store: leases, tombs, holds and reach
+// objects.
 // Whoever writes or collects holds the index key; none of them needs to read contents.
 #pragma once
 

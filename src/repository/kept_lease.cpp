@@ -59,10 +59,11 @@ void KeptLease::renew() {
   try {
     lease_.renew_if_due();
   } catch (const Error& error) {
-    // The store is away, as it is for a while after a laptop woke up: the next look tries again, and
-    // what the run itself sends says whether it comes back. Nothing is committed under a lease that
-    // was taken away meanwhile.
-    if (error.retry() != base::Retry::later) throw;
+    // The store is away, as it is for a while after a laptop woke up: the next look tries again,
+    // and what the run itself sends says whether it comes back. Nothing is committed under a lease
+    // that was taken away meanwhile.
+    const bool is_lost = error.kind() == ErrorKind::conflict;
+    if (is_lost || error.retry() != base::Retry::later) throw;
   }
 }
 

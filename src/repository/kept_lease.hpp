@@ -20,8 +20,8 @@ enum class Renewal : std::uint8_t { by_thread, by_calls };
 /// A lease that is renewed for as long as it lives.
 class KeptLease {
 public:
-  /// `on_lost` is told why it cannot be renewed, once, from the renewing thread. A store that is away
-  /// is no reason.
+  /// `on_lost` is told why it cannot be renewed, once, from the renewing thread. A store that is
+  /// away is no reason.
   KeptLease(const LeaseStore& store, const LeaseOptions& options, Renewal renewal,
             std::function<void(std::exception_ptr)> on_lost);
 

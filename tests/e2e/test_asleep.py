@@ -13,7 +13,7 @@ import trees
 from program import CONFLICT, DONE, ProgramTest
 
 SENT_BYTES = 4_000_000  # of the run when the lid is closed
-REFUSALS = 12           # connections that fail before there is a network again
+REFUSALS = 6            # connections that fail before there is a network again
 
 
 class Asleep(ProgramTest):

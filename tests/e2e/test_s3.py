@@ -87,6 +87,8 @@ class S3(ProgramTest):
         for key in {key for key, _, _ in bucket.versions(prefix + "/")}:
             status, headers, _ = bucket.send("HEAD", key)
             self.assertEqual(status, 200)
+            if "/.holdfast/" in key:
+                continue  # tries what the store can do
             found["/packs/" in key].add(headers.get("x-amz-storage-class", "STANDARD"))
         return found[True], found[False]
 

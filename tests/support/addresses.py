@@ -4,6 +4,7 @@ import socket
 
 # The name of every server, for who asks a proxy that `knows_store` started.
 STORE = "store.test"
+BUCKETS = "s3.localhost"
 # What certificates are for.
 NAMES = f"subjectAltName=IP:127.0.0.1,IP:::1,DNS:{STORE}"
 
@@ -20,8 +21,9 @@ def bound(host):
 
 
 def knows_store(folder):
-    """What goes before a command line so that the program, and only it, can resolve STORE."""
+    """What goes before a command line so that the program, and only it, can resolve STORE (and
+    BUCKETS, which the S3 server takes for itself)."""
     hosts = os.path.join(folder, "hosts")
     with open(hosts, "w", encoding="ascii") as file:
-        file.write(f"127.0.0.1 localhost {STORE}\n")
+        file.write(f"127.0.0.1 localhost {STORE} {BUCKETS}\n")
     return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]

@@ -70,8 +70,8 @@ class Tinyproxy(Proxy):
             file.write(CONFIG.format(port=self.port, folder=folder, user=USER, password=PASSWORD))
         super().__init__(folder, *addresses.knows_store(folder), "tinyproxy", "-d", "-c", config)
 
-    def connections_to(self, port):
-        return self.said().count(f"CONNECT {addresses.STORE}:{port} HTTP")
+    def connections_to(self, port, name=addresses.STORE):
+        return self.said().count(f"CONNECT {name}:{port} HTTP")
 
 
 class Microsocks(Proxy):

@@ -175,12 +175,13 @@ class Rgw(Server):
             tls=f"ssl_endpoint=127.0.0.1:{tls_port} ssl_certificate={self.path('tls.pem')}"))
         self.make_certificate()
         self.make_cluster(fsid, mon_port)
-        self.make_class()
-        self.ceph("radosgw", "-n", "client.rgw.a")
-        self.wait_for(f"http://127.0.0.1:{port}/")
+        # Makes the default zone, too.
         self.ceph("radosgw-admin", "user", "create", "--uid=t", "--display-name=t",
                   "--access-key=" + self.access_key, "--secret-key=" + self.secret_key)
+        self.make_class()
         self.make_role()
+        self.ceph("radosgw", "-n", "client.rgw.a")
+        self.wait_for(f"http://127.0.0.1:{port}/")
         self.publish(port=port, tls_port=tls_port, ca_file=self.path("tls.crt"),
                      cold_class=self.cold_class, role_arn="arn:aws:iam:::role/backup",
                      access_key=self.access_key, secret_key=self.secret_key)
@@ -215,7 +216,7 @@ class Rgw(Server):
     def make_certificate(self):
         self.call("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
                   "-subj", "/CN=localhost",
-                  "-addext", addresses.NAMES + ",DNS:*.s3.localhost", "-keyout",
+                  "-addext", f"{addresses.NAMES},DNS:s3.localhost,DNS:*.s3.localhost", "-keyout",
                   self.path("tls.key"), "-out", self.path("tls.crt"))
         pem = ""
         for name in ("tls.key", "tls.crt"):

@@ -189,7 +189,7 @@ private:
   void hold(const std::string& name) override {
     const std::lock_guard lock(objects().mutex);
     if (!objects().by_name.contains(name))
-      throw Error(ErrorKind::not_found, name + " is not there");
+      throw base::Error(base::ErrorKind::not_found, name + " is not there");
     objects().on_hold.insert(name);
   }
   void release(const std::string& name) override {
