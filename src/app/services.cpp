@@ -194,7 +194,8 @@ std::unique_ptr<storage::Backend> AppServices::open_store(const storage::Locatio
     context.retries.patience_seconds = 0;
     context.stall_seconds = examined_stall_seconds;
   }
-  return store_of(location).open(location, context);
+  auto store = store_of(location).open(location, context);
+  return store->transfers_max() > 1 ? storage::with_senders(std::move(store)) : std::move(store);
 }
 
 doctor::Way AppServices::way_to_store(const storage::Location& location,

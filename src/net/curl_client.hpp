@@ -22,9 +22,9 @@ struct HttpOptions {
   /// HTTPS_PROXY, ALL_PROXY and NO_PROXY say.
   std::optional<std::string> proxy{};
   long connect_seconds_max = 30;
-  double stall_seconds_max = 60;  // nothing moves for so long: given up
-  long connections_max = 16;      // to one server; more requests wait for one to be free
-  base::RateLimits limits{};      // of all bodies together
+  double stall_seconds_max = 60;             // nothing moves for so long: given up
+  long connections_max = transfers_at_once;  // to one server; more requests wait
+  base::RateLimits limits{};                 // of all bodies together
 };
 
 /// A client over libcurl with one thread. Connections are kept and used again, and each carries

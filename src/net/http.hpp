@@ -15,6 +15,9 @@ namespace holdfast::net {
 
 class BodyPipe;
 
+/// How many requests a client has under way at one server; more wait.
+constexpr unsigned transfers_at_once = 16;
+
 struct Header {
   std::string name;
   std::string value;

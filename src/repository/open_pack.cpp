@@ -32,6 +32,7 @@ bool OpenPack::retire(pipeline::PackBuilder::Padding padding) {
 void OpenPack::append(const pipeline::SegmentContext& context, base::ByteView framed,
                       std::uint32_t encoded_size, std::vector<pipeline::ChunkInSegment> chunks) {
   // Held over the write: a pack is one stream, and others of its kind are open beside it.
+  ++appending_;
   const std::lock_guard lock(mutex_);
   failure_.run([&] {
     if (!writer_) {
@@ -42,6 +43,7 @@ void OpenPack::append(const pipeline::SegmentContext& context, base::ByteView fr
     writer_->append(framed);
     builder_.append(context, framed, encoded_size, std::move(chunks));
   });
+  --appending_;  // a pack that failed stays busy
 }
 
 pipeline::PackDirectory OpenPack::close() {

@@ -36,8 +36,10 @@ public:
   std::uint64_t reserved_size() const { return reserved_size_; }
   pipeline::PackKind kind() const { return builder_.kind(); }
 
-  // From any thread that is inside:
+  // From any thread:
 
+  /// Whether somebody waits for the store to take a segment.
+  bool is_busy() const { return appending_ > 0; }
   crypto::Aead cipher() const { return builder_.cipher(); }
   /// Errors: those of the store; once one failed, all others and close() fail with the same.
   void append(const pipeline::SegmentContext& context, base::ByteView framed,
@@ -53,6 +55,7 @@ private:
   pipeline::PackBuilder builder_;
   std::unique_ptr<storage::ObjectWriter> writer_;  // from the first segment on
   base::FirstFailure failure_{"the pack lacks a segment"};
+  std::atomic<unsigned> appending_ = 0;  // threads that do, or wait for their turn
   std::uint64_t reserved_size_;
   std::size_t inside_ = 0;
   bool retired_ = false;

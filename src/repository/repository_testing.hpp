@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace holdfast::repository {
@@ -32,6 +33,8 @@ public:
   /// In a store that locks objects so long.
   explicit TestRepository(storage::LockTerms locks)
       : memory(storage::open_locking_memory({clock, locks, is_kept_object})) {}
+
+  explicit TestRepository(std::unique_ptr<storage::Backend> with) : memory(std::move(with)) {}
 
   base::TemporaryDirectory cache{scratch_parent()};
   base::ManualClock clock{{1'700'000'000, 0}};

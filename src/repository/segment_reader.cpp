@@ -4,6 +4,7 @@
 #include "index_segment.hpp"
 #include "pack_ciphers.hpp"
 #include "pipeline/segment.hpp"
+#include "repository/read_ahead.hpp"
 
 #include <fmt/format.h>
 
@@ -32,6 +33,14 @@ struct Stretch {
   std::uint64_t size = 0;
 };
 
+std::vector<Stretch> whole_stretches(std::span<const SegmentLocation> locations) {
+  std::vector<Stretch> stretches;
+  stretches.reserve(locations.size());
+  for (const auto& location : locations)
+    stretches.push_back({location, location.offset, location.stored_size});
+  return stretches;
+}
+
 /// How many of `stretches` are read together, from the first on.
 std::size_t run_length(std::span<const Stretch> stretches) {
   const auto& first = stretches.front();
@@ -48,10 +57,30 @@ std::size_t run_length(std::span<const Stretch> stretches) {
   return count;
 }
 
+/// What is read of the store for stretches that are read together.
+PackRange range_of(std::span<const Stretch> run) {
+  std::uint64_t end = 0;
+  for (const auto& stretch : run)
+    end = std::max(end, stretch.offset + stretch.size);
+  return {run.front().segment.pack, run.front().offset, end - run.front().offset};
+}
+
 }  // namespace
 
+std::vector<PackRange> ranges_read_for(std::span<const SegmentLocation> locations) {
+  const auto stretches = whole_stretches(locations);
+  std::vector<PackRange> ranges;
+  for (std::size_t begin = 0; begin < stretches.size();) {
+    const auto rest = std::span(stretches).subspan(begin);
+    const auto run = rest.first(run_length(rest));
+    ranges.push_back(range_of(run));
+    begin += run.size();
+  }
+  return ranges;
+}
+
 struct SegmentReader::State {
-  explicit State(Repository& from) : repository(from), ciphers(from) {}
+  State(Repository& from, ReadAhead* with) : repository(from), ahead(with), ciphers(from) {}
 
   /// `size` bytes from `offset` in `pack`.
   ByteView fetch(const PackInfo& pack, std::uint64_t offset, std::uint64_t size,
@@ -64,6 +93,7 @@ struct SegmentReader::State {
                  const std::function<void(std::size_t which, ByteView bytes)>& visit);
 
   Repository& repository;
+  ReadAhead* const ahead;
   PackCiphers ciphers;
   pipeline::SegmentCodec codec;
   base::Buffer stored;
@@ -121,25 +151,25 @@ void SegmentReader::State::fetch_all(
   for (std::size_t begin = 0; begin < stretches.size();) {
     const auto run = stretches.subspan(begin, run_length(stretches.subspan(begin)));
     const auto pack = repository.index().pack(run.front().segment.pack);
-    const auto offset = run.front().offset;
-    std::uint64_t end = offset;
     for (const auto& stretch : run) {
       if (stretch.size > stored_segment_max) {
         throw Error(ErrorKind::corrupt, describe(pack, stretch.segment) + ": it is too large");
       }
-      end = std::max(end, stretch.offset + stretch.size);
     }
+    const auto range = range_of(run);
+    const bool is_here = ahead != nullptr && ahead->take(range, stored);
     const auto bytes =
-        base::with_context([&] { return describe(pack, run.front().segment); },
-                           [&] { return fetch(pack, offset, end - offset, stored); });
+        is_here ? stored.view()
+                : base::with_context([&] { return describe(pack, run.front().segment); },
+                                     [&] { return fetch(pack, range.offset, range.size, stored); });
     for (std::size_t i = 0; i < run.size(); ++i)
-      visit(begin + i, bytes.subspan(run[i].offset - offset, run[i].size));
+      visit(begin + i, bytes.subspan(run[i].offset - range.offset, run[i].size));
     begin += run.size();
   }
 }
 
-SegmentReader::SegmentReader(Repository& repository)
-    : state_(std::make_unique<State>(repository)) {}
+SegmentReader::SegmentReader(Repository& repository, ReadAhead* ahead)
+    : state_(std::make_unique<State>(repository, ahead)) {}
 
 SegmentReader::~SegmentReader() = default;
 
@@ -152,11 +182,7 @@ ByteView SegmentReader::read(const SegmentLocation& location) {
 void SegmentReader::read_many(
     std::span<const SegmentLocation> locations,
     const std::function<void(std::size_t which, ByteView chunk_bytes)>& visit) {
-  std::vector<Stretch> stretches;
-  stretches.reserve(locations.size());
-  for (const auto& location : locations)
-    stretches.push_back({location, location.offset, location.stored_size});
-  state_->fetch_all(stretches, [&](std::size_t which, ByteView framed) {
+  state_->fetch_all(whole_stretches(locations), [&](std::size_t which, ByteView framed) {
     const auto& location = locations[which];
     const auto pack = state_->repository.index().pack(location.pack);
     visit(which, state_->open_somewhere(pack, location, framed));

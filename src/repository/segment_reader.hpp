@@ -18,11 +18,24 @@ struct PlainChunk {
   std::uint32_t length = 0;
 };
 
+class ReadAhead;
+
+/// Bytes of a pack.
+struct PackRange {
+  std::uint32_t pack = 0;  // Index::pack() says which
+  std::uint64_t offset = 0;
+  std::uint64_t size = 0;
+  auto operator<=>(const PackRange&) const = default;
+};
+/// What read_many reads of the store for `locations`, one after the other.
+std::vector<PackRange> ranges_read_for(std::span<const SegmentLocation> locations);
+
 /// Reads and opens segments: one per thread. Pack keys are opened once a pack and shared between
 /// readers.
 class SegmentReader {
 public:
-  explicit SegmentReader(Repository& repository);
+  /// Takes what `ahead`, if there is one, has read already. Borrows it.
+  explicit SegmentReader(Repository& repository, ReadAhead* ahead = nullptr);
   ~SegmentReader();
 
   /// The segment's chunk bytes, all chunks one after the other; valid until the next call.

@@ -1,5 +1,6 @@
 #include "repository/write_session.hpp"
 
+#include "base/adaptive_concurrency.hpp"
 #include "base/error.hpp"
 #include "base/first_failure.hpp"
 #include "base/task_group.hpp"
@@ -18,6 +19,7 @@
 #include <array>
 #include <atomic>
 #include <exception>
+#include <iterator>
 #include <mutex>
 
 namespace holdfast::repository {
@@ -37,11 +39,20 @@ std::size_t chunk_count_of(const PackDirectory& directory) {
   return count;
 }
 
+/// Packs at once over a line: each has some MiB under way, and is lost when the run is.
+constexpr unsigned streams_max = 8;
 /// What is known of pages that the index does not name is kept in memory up to here.
 constexpr std::size_t pending_reach_max = 4UL * 1024 * 1024;
 
 LeaseOptions lease_options_of(const WriteOptions& options) {
   return {options.purpose, options.lease_seconds};
+}
+
+unsigned packs_at_once(const WriteOptions& options) {
+  return static_cast<unsigned>(std::max<std::size_t>(options.open_packs_max, 1));
+}
+unsigned packs_over_a_line(const Repository& repository) {
+  return std::min(repository.backend().transfers_max(), streams_max);
 }
 
 /// Takes directories off the end of `closed` until they hold `chunks_max` chunks; at least one.
@@ -84,6 +95,7 @@ struct WriteSession::State {
       : repository((expect_locks(to.backend()), to)),
         options(std::move(with)),
         keys(to.keys().pack_write_keys(to.id())),
+        streams(packs_at_once(options), packs_over_a_line(to)),
         lease(lease_store_of(to), lease_options_of(options),
               options.renews_by_thread ? Renewal::by_thread : Renewal::by_calls,
               [this](std::exception_ptr lost) { failure.remember(std::move(lost)); }),
@@ -98,6 +110,8 @@ struct WriteSession::State {
     pipeline::SegmentContext context;
   };
   Place enter(PackKind kind, std::uint64_t stored_size);
+  bool is_far() const;
+  Packs packs_that_take_more(const Packs& packs) const;
   std::shared_ptr<OpenPack> choose_pack(PackKind kind);
   void leave(const std::shared_ptr<OpenPack>& pack);
   void seal_into(const Place& place, const pipeline::SegmentBuilder& segment,
@@ -128,6 +142,7 @@ struct WriteSession::State {
   std::atomic<std::uint64_t> bytes_new = 0;
   std::atomic<std::uint64_t> bytes_stored = 0;
   std::atomic<std::uint64_t> packs_stored = 0;
+  base::AdaptiveConcurrency streams;  // packs that are sent at once over a line
 
   KeptLease lease;  // below what it is told about when it is lost
   ReliedPacks relied;
@@ -135,17 +150,37 @@ struct WriteSession::State {
   ReachRecorder reach;
 };
 
+bool WriteSession::State::is_far() const {
+  return repository.backend().transfers_max() > 1 && repository.environment().io_threads > 1;
+}
+
+/// All, or over a line those whose store does not let anybody wait.
+WriteSession::State::Packs WriteSession::State::packs_that_take_more(const Packs& packs) const {
+  if (!is_far()) return packs;
+  Packs result;
+  std::ranges::copy_if(packs, std::back_inserter(result),
+                       [](const auto& pack) { return !pack->is_busy(); });
+  return result;
+}
+
 /// The first pack's worth of bytes goes to one pack, so that a small run leaves few small packs;
 /// beyond that several are open and segments are spread at random, so that the order of files
-/// cannot be read off the store.
+/// cannot be read off the store. Over a line nobody waits for one pack when another does not, and
+/// when all do one more is opened, as long as that brings more bytes a second.
 std::shared_ptr<OpenPack> WriteSession::State::choose_pack(PackKind kind) {
   auto& packs = open[static_cast<std::size_t>(kind)];
-  const bool many =
-      kind == PackKind::data && sent[static_cast<std::size_t>(kind)] >= options.pack_size_target;
-  const auto wanted = many ? std::max<std::size_t>(options.open_packs_max, 1) : 1;
+  const auto usable = packs_that_take_more(packs);
+  const bool may_add = packs.empty() || !usable.empty() ||
+                       (kind == PackKind::data && packs.size() < streams.level());
   auto& random = repository.environment().random;
-  const auto choice = random.below(wanted);
-  if (choice < packs.size()) return packs[choice];
+  if (!may_add) return packs[random.below(packs.size())];
+  if (!usable.empty()) {
+    const bool many =
+        kind == PackKind::data && sent[static_cast<std::size_t>(kind)] >= options.pack_size_target;
+    const std::size_t wanted = many ? packs_at_once(options) : 1;
+    const auto choice = random.below(std::max(wanted, packs.size()));
+    if (choice < packs.size()) return usable[choice % usable.size()];
+  }
   packs.push_back(std::make_shared<OpenPack>(
       repository.backend(), keys, kind, random,
       PackBuilder::Parity{options.parity_percent.value_or(repository.format().parity_percent),
@@ -262,6 +297,7 @@ void WriteSession::State::seal_into(const Place& place, const pipeline::SegmentB
   auto cipher = place.pack->cipher();
   const auto framed = codec.seal(cipher, place.context, compressed, encoded);
   place.pack->append(place.context, framed, compressed.encoded_size, segment.chunks());
+  if (is_far()) streams.ended(framed.size(), repository.environment().clock.now());
 }
 
 WriteSession::WriteSession(Repository& repository, WriteOptions options)

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "base/task_group.hpp"
+#include "far_store_testing.hpp"
 #include "index_segment.hpp"
 #include "repository/chunk_reader.hpp"
 #include "repository/repository_testing.hpp"
@@ -12,6 +13,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <map>
 
 namespace holdfast::repository {
@@ -74,6 +77,41 @@ TEST_F(WriteSessionTest, WhatIsStoredIsReadBack) {
     memory->list(prefix, [&](const auto& object) { total += object.size; });
   }
   EXPECT_EQ(statistics.bytes_stored, total);
+}
+
+TEST(FarWriteSessionTest, NobodyWaitsForAPackThatWaitsForTheLine) {
+  FarStore line;
+  TestRepository far(line.open());
+  WriteSession session(*far.repository, {});
+  std::promise<void> first_waits;
+  std::promise<void> second_comes;
+  std::atomic<int> transfers = 0;
+  line.on_transfer = [&] {
+    const auto number = ++transfers;
+    if (number == 1) {
+      first_waits.set_value();
+      second_comes.get_future().wait();
+    }
+    if (number == 2) second_comes.set_value();
+  };
+  line.watches = true;
+  const auto store = [&](const Bytes& bytes) {
+    pipeline::SegmentBuilder segment(64 * 1024);
+    pipeline::SegmentCodec codec(1);
+    const auto id = far.repository->keys().chunk_id(bytes);
+    ASSERT_TRUE(session.claim(id));
+    segment.add(id, bytes);
+    session.store(PackKind::data, segment, codec);
+  };
+  const auto first = far.random_bytes(1000);
+  const auto second = far.random_bytes(1000);
+  base::TaskGroup threads;
+  threads.spawn([&](const std::stop_token&) { store(first); });
+  first_waits.get_future().wait();
+  threads.spawn([&](const std::stop_token&) { store(second); });
+  threads.join();
+  session.finish();
+  EXPECT_EQ(far.names("packs/").size(), 2U);
 }
 
 TEST_F(WriteSessionTest, KindsNeverShareAPack) {

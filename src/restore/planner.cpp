@@ -44,6 +44,7 @@ Planner::Planner(const Context& context, Parts parts, std::stop_token stopping)
       extras_(parts.extras),
       hard_links_(parts.hard_links),
       windows_(parts.windows),
+      fetch_(parts.fetch),
       stopping_(std::move(stopping)),
       window_(std::make_unique<Window>()) {}
 

@@ -36,6 +36,7 @@ public:
     Extras& extras;
     HardLinks& hard_links;
     WindowQueue& windows;
+    const FetchPlanner& fetch;
   };
 
   Planner(const Context& context, Parts parts, std::stop_token stopping);
@@ -92,6 +93,7 @@ private:
   Extras& extras_;
   HardLinks& hard_links_;
   WindowQueue& windows_;
+  const FetchPlanner& fetch_;
   const std::stop_token stopping_;
   std::vector<Level> levels_;
   std::unique_ptr<Window> window_;

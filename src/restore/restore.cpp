@@ -78,7 +78,8 @@ public:
         deferred_(context),
         extras_(context, snapshot),
         windows_(windows_waiting_max),
-        workers_(context, writer_, thread_count(context.request)),
+        ahead_(context.repository, context.stopping),
+        workers_(context, writer_, ahead_, thread_count(context.request)),
         planning_(context.stopping) {
     const auto state = !target.exists() ? Directory::State::absent : Directory::State::existing;
     root_ = std::make_shared<Directory>(nullptr, context.request.directory, state, 0);
@@ -103,7 +104,9 @@ public:
 
 private:
   void plan(const std::stop_token& stopping) {
-    Planner planner(context_, {writer_, deferred_, extras_, hard_links_, windows_}, stopping);
+    Planner planner(context_,
+                    {writer_, deferred_, extras_, hard_links_, windows_, workers_.planner()},
+                    stopping);
     const auto& request = context_.request;
     auto& chunks = context_.repository.chunks();
     const browse::SnapshotView view(snapshot_);
@@ -147,6 +150,7 @@ private:
   Extras extras_;
   HardLinks hard_links_;
   Planner::WindowQueue windows_;
+  repository::ReadAhead ahead_;
   WindowRun workers_;
   DirectoryRef root_;
   bool root_was_made_ = false;

@@ -3,6 +3,7 @@
 #include "base/fd.hpp"
 #include "base/ids.hpp"
 #include "directory.hpp"
+#include "fetch_plan.hpp"
 #include "repository/index.hpp"
 #include "repository/tree.hpp"
 
@@ -92,6 +93,7 @@ struct Window {
   std::vector<Piece> pieces;
   std::vector<Extent> extents;
   std::uint64_t bytes = 0;
+  FetchPlan fetch;  // made when it is known which pieces are wanted
 
   bool full() const {
     return bytes >= bytes_max || files.size() >= files_max || pieces.size() >= pieces_max;

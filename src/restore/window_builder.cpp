@@ -98,6 +98,7 @@ void Planner::hand_over() {
   if (window_->empty()) return;
   locate();
   place_pieces();
+  if (!context_.request.dry_run) fetch_.plan_if_clear(*window_);
   windows_.push(std::exchange(window_, std::make_unique<Window>()), 1, stopping_);
 }
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <tuple>
 
 namespace holdfast::restore {
 
@@ -15,14 +14,6 @@ namespace {
 using base::Error;
 using base::ErrorKind;
 using Placement = FileTask::Placement;
-
-// What a thread takes at a time: enough for one good read, little enough to share the end of a
-// window, and the most that the reader holds in memory.
-constexpr std::uint64_t run_bytes_max = 2 * 1024 * 1024;
-constexpr std::size_t run_segments_max = 16;
-// At most this part of what is left of a stretch: the last runs are short, and workers end
-// together.
-constexpr std::size_t run_share = 4;
 
 /// Damage and unreadable sectors are a matter of the files that need them. The rest ends the run.
 bool is_damage(const Error& error) {
@@ -33,55 +24,35 @@ bool is_damage(const Error& error) {
 }  // namespace
 
 struct WindowRun::Worker {
-  Worker(repository::Repository& repository, std::size_t which)
-      : number(which), reader(repository) {}
+  Worker(repository::Repository& repository, repository::ReadAhead& ahead, std::size_t which)
+      : number(which), reader(repository, &ahead) {}
 
   const std::size_t number;
   repository::SegmentReader reader;
   base::Buffer scratch;
 };
 
-/// A segment and the wanted pieces in it.
-struct WindowRun::Segment {
-  repository::SegmentLocation location;
-  std::uint32_t first = 0;  // in order_
-  std::uint32_t count = 0;
-};
-
-/// Hands out runs of neighbouring segments: every worker has a stretch, and takes from the end of
-/// the longest other one when its own is done.
+/// Hands out runs: every worker has a stretch, and takes from the end of the longest other one when
+/// its own is done.
 class WindowRun::RunQueue {
 public:
-  RunQueue(const std::vector<Segment>& segments, std::size_t workers) : segments_(segments) {
-    std::size_t first = 0;
-    for (std::size_t i = 0; i < workers; ++i) {
-      const std::size_t last = segments.size() * (i + 1) / workers;
-      stretches_.push_back({first, last});
-      first = last;
-    }
+  explicit RunQueue(const FetchPlan& plan) : runs_(plan.runs) {
+    for (std::size_t i = 0; i + 1 < plan.stretches.size(); ++i)
+      stretches_.push_back({plan.stretches[i], plan.stretches[i + 1]});
   }
 
-  std::span<const Segment> take(std::size_t worker) {
+  FetchPlan::Run take(std::size_t worker) {
     const std::lock_guard lock(mutex_);
     auto& own = stretches_[worker];
     if (own.first == own.last) {
-      auto& longest = *std::max_element(
-          stretches_.begin(), stretches_.end(),
-          [](const auto& a, const auto& b) { return a.last - a.first < b.last - b.first; });
+      auto& longest = *std::ranges::max_element(
+          stretches_, {}, [](const auto& stretch) { return stretch.last - stretch.first; });
       const std::size_t rest = longest.last - longest.first;
       if (rest == 0) return {};
       own = {longest.last - (rest + 1) / 2, longest.last};
       longest.last = own.first;
     }
-    const auto begin = own.first;
-    const auto most = std::clamp((own.last - begin) / run_share, std::size_t{1}, run_segments_max);
-    std::uint64_t bytes = 0;
-    do {
-      bytes += segments_[own.first++].location.stored_size;
-    } while (own.first < own.last && own.first - begin < most &&
-             segments_[own.first].location.pack == segments_[begin].location.pack &&
-             bytes + segments_[own.first].location.stored_size <= run_bytes_max);
-    return std::span(segments_).subspan(begin, own.first - begin);
+    return runs_[own.first++];
   }
 
 private:
@@ -89,15 +60,16 @@ private:
     std::size_t first;
     std::size_t last;
   };
-  const std::vector<Segment>& segments_;
+  const std::vector<FetchPlan::Run>& runs_;
   std::mutex mutex_;
   std::vector<Stretch> stretches_;
 };
 
-WindowRun::WindowRun(const Context& context, FileWriter& writer, unsigned threads)
-    : context_(context), writer_(writer), chunks_(context.repository) {
+WindowRun::WindowRun(const Context& context, FileWriter& writer, repository::ReadAhead& ahead,
+                     unsigned threads)
+    : context_(context), writer_(writer), planner_(ahead, threads), chunks_(context.repository) {
   for (unsigned i = 0; i < threads; ++i)
-    workers_.push_back(std::make_unique<Worker>(context.repository, i));
+    workers_.push_back(std::make_unique<Worker>(context.repository, ahead, i));
 }
 
 WindowRun::~WindowRun() = default;
@@ -112,10 +84,14 @@ void WindowRun::in_parallel(const std::function<void(Worker&, const std::stop_to
 void WindowRun::run(Window& window) {
   compare_what_is_there(window);
   compare_pieces(window);
-  const auto segments = sort_by_place(window);
-  count_plan(window, segments);
+  if (context_.request.dry_run) {
+    planner_.plan_only(window);
+  } else if (!window.fetch.made) {
+    planner_.plan(window);
+  }
+  count_plan(window);
   skip_unwanted(window);
-  fetch(window, segments);
+  fetch(window);
 }
 
 void WindowRun::compare_what_is_there(Window& window) {
@@ -170,37 +146,14 @@ void WindowRun::compare_pieces(Window& window) {
   });
 }
 
-std::vector<WindowRun::Segment> WindowRun::sort_by_place(Window& window) {
-  order_.clear();
-  for (std::uint32_t i = 0; i < window.pieces.size(); ++i) {
-    Piece& piece = window.pieces[i];
-    if (piece.file != nullptr && piece.file->failed) piece.wanted = false;
-    if (piece.wanted) order_.push_back(i);
-  }
-  const auto place = [&](std::uint32_t i) {
-    const auto& location = window.pieces[i].location;
-    return std::tuple(location.segment.pack, location.segment.offset, location.offset, i);
-  };
-  std::sort(order_.begin(), order_.end(),
-            [&](std::uint32_t a, std::uint32_t b) { return place(a) < place(b); });
-  std::vector<Segment> segments;
-  for (std::uint32_t at = 0; at < order_.size(); ++at) {
-    const auto& location = window.pieces[order_[at]].location.segment;
-    if (segments.empty() || segments.back().location != location)
-      segments.push_back({location, at, 0});
-    ++segments.back().count;
-  }
-  return segments;
-}
-
-void WindowRun::count_plan(const Window& window, const std::vector<Segment>& segments) {
+void WindowRun::count_plan(const Window& window) {
   auto& count = context_.report.count;
-  for (const std::uint32_t i : order_) {
+  for (const std::uint32_t i : window.fetch.order) {
     const Piece& piece = window.pieces[i];
     for (std::uint32_t e = 0; e < piece.extent_count; ++e)
       count.bytes_to_write += window.extents[piece.first_extent + e].length;
   }
-  for (const Segment& segment : segments) {
+  for (const WantedSegment& segment : window.fetch.segments) {
     count.bytes_to_fetch += segment.location.stored_size;
     if (packs_.insert(segment.location.pack).second) ++count.packs;
   }
@@ -217,9 +170,9 @@ void WindowRun::skip_unwanted(Window& window) {
   }
 }
 
-void WindowRun::fetch(Window& window, const std::vector<Segment>& segments) {
-  if (context_.request.dry_run || segments.empty()) return;
-  RunQueue queue(segments, workers_.size());
+void WindowRun::fetch(Window& window) {
+  if (context_.request.dry_run || window.fetch.segments.empty()) return;
+  RunQueue queue(window.fetch);
   in_parallel([&](Worker& worker, const std::stop_token& stopping) {
     for (auto run = queue.take(worker.number); !run.empty(); run = queue.take(worker.number)) {
       base::check_cancelled(stopping);
@@ -228,9 +181,9 @@ void WindowRun::fetch(Window& window, const std::vector<Segment>& segments) {
   });
 }
 
-void WindowRun::fetch_run(Window& window, std::span<const Segment> segments, Worker& worker) {
+void WindowRun::fetch_run(Window& window, FetchPlan::Run segments, Worker& worker) {
   std::vector<repository::SegmentLocation> locations;
-  for (const Segment& segment : segments)
+  for (const WantedSegment& segment : segments)
     locations.push_back(segment.location);
   std::vector<bool> visited(segments.size());
   try {
@@ -255,12 +208,12 @@ void WindowRun::fetch_run(Window& window, std::span<const Segment> segments, Wor
   }
 }
 
-void WindowRun::write_segment(Window& window, const Segment& segment, base::ByteView bytes,
+void WindowRun::write_segment(Window& window, const WantedSegment& segment, base::ByteView bytes,
                               Worker& worker) {
   const Piece* verified = nullptr;
   std::string damage;
   for (std::uint32_t at = segment.first; at < segment.first + segment.count; ++at) {
-    Piece& piece = window.pieces[order_[at]];
+    Piece& piece = window.pieces[window.fetch.order[at]];
     const auto& location = piece.location;
     const bool same = verified != nullptr && verified->id == piece.id &&
                       verified->location.offset == location.offset;
@@ -290,10 +243,10 @@ void WindowRun::write_segment(Window& window, const Segment& segment, base::Byte
   }
 }
 
-void WindowRun::write_copies(Window& window, const Segment& segment, const std::string& why,
+void WindowRun::write_copies(Window& window, const WantedSegment& segment, const std::string& why,
                              Worker& worker) {
   for (std::uint32_t at = segment.first; at < segment.first + segment.count; ++at) {
-    Piece& piece = window.pieces[order_[at]];
+    Piece& piece = window.pieces[window.fetch.order[at]];
     if (piece.file != nullptr) write_or_fail(window, piece, why, worker);
   }
 }

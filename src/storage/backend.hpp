@@ -81,6 +81,8 @@ public:
   /// not locked any more; returns how many.
   virtual std::size_t remove_leftovers() = 0;
   virtual StoreStatus status() { return {}; }
+  /// How many transfers at once may bring more than one does: 1 where the line is no matter.
+  virtual unsigned transfers_max() const { return 1; }
   /// Null: no object is ever locked here, and what is removed is gone.
   virtual ObjectLocks* locks() { return nullptr; }
 };

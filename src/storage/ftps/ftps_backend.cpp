@@ -104,6 +104,8 @@ public:
     return remove_file(client_, path_of(name), "removing " + name);
   }
 
+  unsigned transfers_max() const override { return static_cast<unsigned>(connections_max_); }
+
   std::size_t remove_leftovers() override {
     require_root(client_);
     const auto uploads = uploads_folder(client_);

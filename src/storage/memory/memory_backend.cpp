@@ -50,6 +50,9 @@ private:
 
 class MemoryBackend : public Backend {
 public:
+  explicit MemoryBackend(unsigned transfers_max = 1) : transfers_max_(transfers_max) {}
+
+  unsigned transfers_max() const override { return transfers_max_; }
   std::string describe() const override { return "memory://"; }
 
   std::unique_ptr<ObjectWriter> create(const std::string& name) override {
@@ -112,6 +115,7 @@ private:
   }
 
   Objects objects_;
+  const unsigned transfers_max_;
 };
 
 /// Locks what it is given to keep.
@@ -218,7 +222,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Backend> open_memory() { return std::make_unique<MemoryBackend>(); }
+std::unique_ptr<Backend> open_memory(unsigned transfers_max) {
+  return std::make_unique<MemoryBackend>(transfers_max);
+}
 
 std::unique_ptr<Backend> open_locking_memory(MemoryLocks locks) {
   return std::make_unique<LockingMemory>(std::move(locks));

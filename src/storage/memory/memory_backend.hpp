@@ -8,8 +8,8 @@
 
 namespace holdfast::storage {
 
-/// Objects in memory, for tests and the simulator.
-std::unique_ptr<Backend> open_memory();
+/// Objects in memory, for tests and the simulator; with more than one transfer as if they were far.
+std::unique_ptr<Backend> open_memory(unsigned transfers_max = 1);
 
 /// A store that locks objects and holds what is removed meanwhile.
 struct MemoryLocks {

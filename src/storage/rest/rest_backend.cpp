@@ -90,6 +90,8 @@ public:
     return RemoveOutcome::removed;
   }
 
+  unsigned transfers_max() const override { return net::transfers_at_once; }
+
   std::size_t remove_leftovers() override {
     const auto response =
         client_.send({.doing = "removing leftovers", .method = "DELETE", .path = "leftovers"});

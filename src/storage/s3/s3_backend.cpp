@@ -106,6 +106,8 @@ public:
 
   ObjectLocks* locks() override { return &locks_; }
 
+  unsigned transfers_max() const override { return net::transfers_at_once; }
+
   StoreStatus status() override { return {std::nullopt, time_of_bucket(client_)}; }
 
   std::size_t remove_leftovers() override {

@@ -12,23 +12,29 @@ constexpr std::size_t busy_requests = 64;
 }  // namespace
 
 std::shared_ptr<Connection> ConnectionPool::pick() {
-  if (auto idle = pick_open()) return idle;
-  const std::lock_guard turn(connecting_);
-  if (auto opened_meanwhile = pick_open()) return opened_meanwhile;
+  if (auto idle = pick_open(When::idle)) return idle;
+  // Who finds another one connecting uses a busy connection meanwhile.
+  std::unique_lock turn(connecting_, std::try_to_lock);
+  if (!turn.owns_lock()) {
+    if (auto busy = pick_open(When::any)) return busy;
+    turn.lock();
+  }
+  if (auto opened_meanwhile = pick_open(When::idle)) return opened_meanwhile;
   auto fresh = std::make_shared<Connection>(ssh_arguments(), store(), options_.stall_seconds);
   const std::lock_guard lock(mutex_);
   connections_.push_back(fresh);
   return fresh;
 }
 
-std::shared_ptr<Connection> ConnectionPool::pick_open() {
+std::shared_ptr<Connection> ConnectionPool::pick_open(When when) {
   const std::lock_guard lock(mutex_);
   std::erase_if(connections_, [](const auto& connection) { return connection->is_broken(); });
   const auto least = std::ranges::min_element(
       connections_, {}, [](const auto& connection) { return connection->load(); });
   if (least == connections_.end()) return nullptr;
   const bool may_open = connections_.size() < options_.connections_max;
-  return may_open && (*least)->load() >= busy_requests ? nullptr : *least;
+  const bool is_busy = (*least)->load() >= busy_requests;
+  return when == When::idle && is_busy && may_open ? nullptr : *least;
 }
 
 std::vector<std::string> ConnectionPool::ssh_arguments() const {

@@ -4,6 +4,7 @@
 #include "storage/location.hpp"
 #include "storage/sftp/sftp_backend.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -24,11 +25,13 @@ public:
 
 private:
   std::vector<std::string> ssh_arguments() const;
-  std::shared_ptr<Connection> pick_open();
+  /// `idle`: nothing when all are busy and another may be opened.
+  enum class When : std::uint8_t { idle, any };
+  std::shared_ptr<Connection> pick_open(When when);
 
   const Location location_;
   const SftpOptions options_;
-  std::mutex connecting_;  // held while a connection is made; taken before mutex_
+  std::mutex connecting_;  // held while a connection is made; taken before mutex_, never after
   std::mutex mutex_;
   std::vector<std::shared_ptr<Connection>> connections_;
 };

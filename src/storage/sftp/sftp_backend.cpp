@@ -22,7 +22,9 @@ using base::ErrorKind;
 
 namespace {
 
-constexpr std::size_t open_files_max = 16;
+constexpr std::size_t open_files_max = 64;
+/// Large reads at once, shared by the connections.
+constexpr unsigned reads_max = 16;
 constexpr std::uint64_t object_size_max = std::uint64_t{1} << 40;
 constexpr std::size_t listed_together = 128;
 constexpr std::uint32_t abandoned_after_seconds = 24 * 3600;
@@ -118,6 +120,8 @@ public:
     });
   }
 
+  unsigned transfers_max() const override { return reads_max; }
+
 private:
   std::string path_of(const std::string& name) const {
     check_name(name);
@@ -145,20 +149,23 @@ private:
     return removed;
   }
 
-  /// Packs are read in many pieces: their files stay open for a while.
+  /// Packs are read in many pieces: their files stay open for a while, over each connection that
+  /// they were read over, since one connection carries only so much at a time.
   std::shared_ptr<RemoteFile> open_file(const std::string& name) {
     const auto path = path_of(name);
+    const auto connection = place_.pool.pick();
     {
       const std::lock_guard lock(mutex_);
       std::erase_if(open_files_,
                     [](const auto& open) { return open.second->connection().is_broken(); });
-      const auto found = std::ranges::find(open_files_, name, &OpenFile::first);
+      const auto found = std::ranges::find_if(open_files_, [&](const auto& open) {
+        return open.first == name && open.second->shared_connection() == connection;
+      });
       if (found != open_files_.end()) {
         open_files_.splice(open_files_.begin(), open_files_, found);
         return found->second;
       }
     }
-    const auto connection = place_.pool.pick();
     std::shared_ptr<RemoteFile> file;
     try {
       file = std::make_shared<RemoteFile>(connection, path, RemoteFile::Mode::read);

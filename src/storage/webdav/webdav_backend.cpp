@@ -103,6 +103,8 @@ public:
     return {std::nullopt, folders[0] ? folders[0]->server_time : std::nullopt};
   }
 
+  unsigned transfers_max() const override { return net::transfers_at_once; }
+
   std::size_t remove_leftovers() override {
     require_root(client_);
     const std::vector<std::string> paths = {uploads_folder, claims_folder};

@@ -74,6 +74,7 @@ public:
   }
   RemoveOutcome remove(const std::string& name) override { return inner_.remove(name); }
   ObjectLocks* locks() override { return inner_.locks(); }
+  unsigned transfers_max() const override { return inner_.transfers_max(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }
 

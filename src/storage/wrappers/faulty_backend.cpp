@@ -137,6 +137,7 @@ public:
     return injector_.run(Operation::remove, name, [&] { return inner_.remove(name); });
   }
   ObjectLocks* locks() override { return inner_.locks() == nullptr ? nullptr : &locks_; }
+  unsigned transfers_max() const override { return inner_.transfers_max(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }
 

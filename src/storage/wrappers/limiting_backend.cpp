@@ -84,6 +84,8 @@ public:
   }
   RemoveOutcome remove(const std::string& name) override { return inner_->remove(name); }
   ObjectLocks* locks() override { return inner_->locks(); }
+  StoreStatus status() override { return inner_->status(); }
+  unsigned transfers_max() const override { return inner_->transfers_max(); }
   std::size_t remove_leftovers() override { return inner_->remove_leftovers(); }
 
 private:

@@ -33,6 +33,7 @@ public:
     throw refusal("removing " + name);
   }
   ObjectLocks* locks() override { return nullptr; }  // they change things
+  unsigned transfers_max() const override { return inner_.transfers_max(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { throw refusal("removing leftovers"); }
 

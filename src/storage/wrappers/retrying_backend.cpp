@@ -113,6 +113,7 @@ public:
   }
 
   ObjectLocks* locks() override { return inner_.locks(); }
+  unsigned transfers_max() const override { return inner_.transfers_max(); }
   StoreStatus status() override {
     return retrier_.run([&](int) { return inner_.status(); });
   }

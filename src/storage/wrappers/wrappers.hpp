@@ -53,4 +53,9 @@ std::unique_ptr<Backend> with_retries(std::unique_ptr<Backend> inner, base::Retr
 std::unique_ptr<Backend> with_limits(std::unique_ptr<Backend> inner, const base::RateLimits& limits,
                                      const base::Clock& clock, const base::Sleeper& sleeper);
 
+/// Whoever writes a large object into `inner` does not wait for the store before commit, unless
+/// some MiB are waiting already; an error may come with a later append, or with commit. Owns
+/// `inner`.
+std::unique_ptr<Backend> with_senders(std::unique_ptr<Backend> inner);
+
 }  // namespace holdfast::storage

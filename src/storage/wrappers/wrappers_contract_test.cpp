@@ -24,7 +24,7 @@ private:
   base::WaitedClock clock_;
   Traffic traffic_;
   const std::unique_ptr<Backend> memory_ =
-      with_limits(open_memory(), limits(), clock_, [](double) {});
+      with_senders(with_limits(open_memory(), limits(), clock_, [](double) {}));
   const std::unique_ptr<Backend> faulty_ = with_faults(*memory_, {});
   const std::unique_ptr<Backend> counting_ = with_counting(*faulty_, traffic_);
   const std::unique_ptr<Backend> retrying_ = with_retries(*counting_, {}, random_, [](double) {});
