@@ -22,6 +22,7 @@ enum class ErrorKind : std::uint8_t {
   wrong_key = 11,
   source_failed = 12,
   tampered = 13,
+  frozen = 14,
 };
 
 enum class Retry : std::uint8_t { never, later };
@@ -67,6 +68,8 @@ inline constexpr std::array error_kinds = {
                  Retry::later, 14, 502},
     ErrorKindRow{ErrorKind::tampered, "tampered", "the store does not have what it had before",
                  Retry::never, 15, 409},
+    ErrorKindRow{ErrorKind::frozen, "frozen", "it must be thawed before it can be read",
+                 Retry::never, 16, 409},
 };
 
 const ErrorKindRow& row_of(ErrorKind kind);

@@ -1,7 +1,9 @@
 #pragma once
 
 #include "policy/bandwidth.hpp"
+#include "policy/lifecycle.hpp"
 #include "policy/retention.hpp"
+#include "policy/storage_classes.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -92,6 +94,14 @@ struct TokenSettings {
   std::vector<std::string> command;  // arguments; no shell
 };
 
+/// In which classes of a bucket packs of content are kept.
+struct TierSettings {
+  std::vector<policy::LifecycleRule> lifecycle;  // in the order of their times
+  bool keeps_newest = false;                     // where they are: what the newest snapshots need
+  std::vector<policy::PriceOverride> prices;
+  std::string currency;  // empty: that of the published prices
+};
+
 /// A place that keeps a repository or copies of it.
 struct Store {
   std::string name;
@@ -105,6 +115,7 @@ struct Store {
   std::optional<std::int64_t> patience_seconds;  // how long it may be away in the middle of a run
   HttpSettings http{};
   BucketSettings bucket{};
+  TierSettings tiers{};
   LoginSettings login{};
   TokenSettings token{};
   policy::BandwidthLimits limits{};  // of this store

@@ -101,6 +101,41 @@ TEST(Config, SettingsOfABucketAtAliyunOrTencentAreRead) {
               HasSubstr("stores.a.encryption"));
 }
 
+TEST(Config, ClassesOfABucketAndTheirPricesAreRead) {
+  const auto parsed = parse_config(
+      "stores:\n"
+      "  a:\n"
+      "    url: oss://b/p\n"
+      "    lifecycle: [{ after: 30 days, class: IA }, { after: 90 days, class: Archive }]\n"
+      "    keep_newest: true\n"
+      "    currency: EUR\n"
+      "    prices:\n"
+      "      - { class: Archive, speed: standard, gib: 0.01, thousand: 2, takes: 5m }\n"
+      "      - { class: Archive, gib: 0.005, minimum: 60 days }\n",
+      "/etc/h.yaml");
+  EXPECT_TRUE(parsed.mistakes.empty()) << describe(parsed.mistakes, "h.yaml");
+  const auto& tiers = parsed.config.stores.at(0).tiers;
+  EXPECT_TRUE(tiers.keeps_newest);
+  ASSERT_EQ(tiers.lifecycle.size(), 2U);
+  EXPECT_EQ(tiers.lifecycle[1].after_seconds, 90 * 24 * 3600);
+  EXPECT_EQ(tiers.lifecycle[1].storage_class, "Archive");
+  ASSERT_EQ(tiers.prices.size(), 2U);
+  EXPECT_EQ(tiers.prices[0].price_per_thousand, 2.0);
+  EXPECT_EQ(tiers.prices[0].seconds_max, 300);
+  EXPECT_EQ(tiers.prices[1].price_per_gib, 0.005);
+  EXPECT_EQ(tiers.currency, "EUR");
+  const auto mistakes = [](const std::string& text) {
+    return mistakes_of("stores: { a: { url: \"oss://b/p\", " + text + " } }\n");
+  };
+  EXPECT_THAT(mistakes("lifecycle: [{ after: 30 days }]"), HasSubstr("has no class"));
+  EXPECT_THAT(mistakes("lifecycle: [{ after: 1d, class: Archive }, { after: 2d, class: IA }]"),
+              HasSubstr("must be thawed"));
+  EXPECT_THAT(mistakes("prices: [{ class: IA, gib: much }]"), HasSubstr("no amount of money"));
+  EXPECT_THAT(mistakes("prices: [{ class: IA, takes: 5m }]"), HasSubstr("keeping and thawing"));
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"file:///b\", lifecycle: [] } }\n"),
+              HasSubstr("stores.a.lifecycle is for s3://"));
+}
+
 TEST(Config, PasswordsOfAStoreAreNamedAndNotWritten) {
   const auto parsed = parse_config(
       "stores:\n"

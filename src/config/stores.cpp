@@ -107,7 +107,7 @@ void check_settings_have_use(Reading& reading, const Store& store, const YAML::N
       KindOfSettings{in_buckets,
                      {"endpoint", "region", "profile", "credentials_file", "credentials_command",
                       "storage_class", "encryption", "encryption_key", "exclusive_create", "lock",
-                      "lock_mode"}},
+                      "lock_mode", "lifecycle", "keep_newest", "prices", "currency"}},
       KindOfSettings{over_s3, {"addressing"}},
       KindOfSettings{in_clouds, {"network"}}};
   if (!node.IsMap()) return;
@@ -160,6 +160,7 @@ Store read_store(Reading& reading, const std::string& name, const YAML::Node& no
   store.parity_percent = read_parity(reading, section);
   store.http = read_http(section);
   store.bucket = read_bucket(section, store.url);
+  store.tiers = read_tiers(reading, section, store.url);
   store.login = read_login(reading, section, node);
   store.token = read_token(reading, section, node);
   if (store.url.empty()) {

@@ -116,7 +116,7 @@ private:
   /// What has another size is no whole copy of the pack; here it is whole, or can be made so.
   void drop_if_broken(const StoredPack& pack, const std::string& name) {
     const auto there = copy_.stat(name);
-    if (!there || there->size == pack.size) return;
+    if (!there || there->size == pack.size || pack.is_archived) return;
     if (!pack_is_whole(source_.backend(), pack, stopping_)) return;
     static_cast<void>(copy_.remove(name));
   }
@@ -133,6 +133,11 @@ private:
       }
     }
     if (outcome == Outcome::damaged) note_damage(name);
+    if (outcome == Outcome::frozen) {
+      note(name,
+           "must be thawed before it can be copied: holdfast restore --thaw of a snapshot "
+           "that needs it, then copy again");
+    }
     // The lease of this run keeps packs: somebody removed it by hand.
     if (outcome == Outcome::gone) note(name, "went from the repository while it was copied");
     tell();

@@ -7,6 +7,8 @@
 #include "pipeline/pack.hpp"
 #include "pipeline/parity.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 #include <functional>
@@ -33,6 +35,7 @@ bool is_damage(const Error& error) {
 }
 
 Outcome outcome_of(const Error& error) {
+  if (error.kind() == ErrorKind::frozen) return Outcome::frozen;
   return error.kind() == ErrorKind::not_found ? Outcome::gone : Outcome::damaged;
 }
 
@@ -52,7 +55,7 @@ void read_whole(Backend& from, const std::string& name, std::uint64_t offset,
   try {
     size = from.read(name, offset, into);
   } catch (const Error& error) {
-    if (!is_damage(error)) throw;
+    if (!is_damage(error) && error.kind() != ErrorKind::frozen) throw;
     throw NotReadable{outcome_of(error)};
   }
   if (size != into.size()) throw NotReadable{Outcome::damaged};
@@ -217,7 +220,7 @@ Outcome send_pack(Backend& from, Backend& to, const StoredPack& pack,
     PackReading(from, pack).run(take, stopping);
     return outcome_of(writer->commit());
   } catch (const NotReadable& failure) {
-    if (failure.why == Outcome::gone) return failure.why;
+    if (failure.why != Outcome::damaged) return failure.why;
   }
   return send_mended(from, to, pack);
 }
@@ -226,8 +229,14 @@ bool pack_is_whole(Backend& store, const StoredPack& pack, const std::stop_token
   try {
     PackReading(store, pack).run([](base::ByteView) {}, stopping);
     return true;
-  } catch (const NotReadable&) {
-    return false;
+  } catch (const NotReadable& failure) {
+    if (failure.why != Outcome::frozen) return false;
+    throw Error(ErrorKind::frozen,
+                fmt::format("{} in {} must be thawed before it is read",
+                            repository::pack_object_name(pack.id), store.describe()))
+        .set_hint(
+            "leave out --read-back: what is sent to a store goes into the class that "
+            "'storage_class' says");
   }
 }
 

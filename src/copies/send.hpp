@@ -16,6 +16,7 @@ enum class Outcome : std::uint8_t {
   was_there,  // somebody else sent it
   damaged,    // not sent: it is not what was written
   gone,       // not sent: it is not here any more
+  frozen,     // not sent: it must be thawed here before it is read
 };
 
 /// An object that ends with the hash of all before it, as all but packs do.
@@ -28,7 +29,7 @@ Outcome send_pack(storage::Backend& from, storage::Backend& to, const repository
                   const std::stop_token& stopping);
 
 /// Whether the pack in `store` is what was written, by the checksums in it; reads all of it.
-/// Errors: of the store, but for damage.
+/// Errors: of the store, but for damage; frozen when it must be thawed before it is read.
 bool pack_is_whole(storage::Backend& store, const repository::StoredPack& pack,
                    const std::stop_token& stopping);
 

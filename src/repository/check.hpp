@@ -39,6 +39,8 @@ struct CheckReport {
   std::uint64_t packs_read = 0;      // whole
   std::uint64_t packs_left = 0;      // that were due and are beyond the budget
   std::uint64_t bytes_left = 0;      // of these
+  std::uint64_t packs_frozen = 0;    // there, with the right size, and not read
+  std::uint64_t bytes_frozen = 0;    // of these
   std::string ledger_note{};         // why the ledger does not know of this check; else empty
   std::string left_out{};            // what this role cannot check; empty for who may read all
   std::vector<CheckProblem> problems;
@@ -53,6 +55,8 @@ struct CheckReport {
 ///            header and trailer. With read_data, of all packs or of those that the options choose:
 ///            every sector checksum, every directory compared with the index, every segment opened,
 ///            every chunk hashed.
+///
+/// Packs in a class that must be thawed are not read: they are no damage, and nothing is thawed.
 ///
 /// A role that cannot read contents checks all but trees and contents, with read_data the checksums
 /// of all sectors; one without the index only what stands outside of seals, and records.

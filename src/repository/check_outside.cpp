@@ -22,13 +22,16 @@ using pipeline::sector_size;
 
 constexpr std::size_t sectors_at_once = 64;
 
-std::vector<ReadLog::Pack> list_packs(storage::Backend& backend, CheckFindings& findings) {
+/// Those that must be thawed before they are read become `frozen`.
+std::vector<ReadLog::Pack> list_packs(storage::Backend& backend, CheckFindings& findings,
+                                      std::vector<ReadLog::Pack>& frozen) {
   std::vector<ReadLog::Pack> packs;
   backend.list("packs/", [&](const storage::ObjectInfo& object) {
     try {
       const auto id =
           base::PackId::from_hex(std::string_view(object.name).substr(object.name.rfind('/') + 1));
-      if (pack_object_name(id) == object.name) packs.push_back({id, object.size});
+      if (pack_object_name(id) != object.name) return;
+      (object.is_archived ? frozen : packs).push_back({id, object.size});
     } catch (const Error&) {
       findings.add(object.name, "is not a pack");
     }
@@ -88,9 +91,15 @@ void check_packs_outside(Repository& repository, const CheckOptions& options,
                          base::ProgressObserver& progress, CheckFindings& findings,
                          CheckReport& report, const std::stop_token& stopping) {
   auto& backend = repository.backend();
-  const auto packs = list_packs(backend, findings);
+  std::vector<ReadLog::Pack> frozen;
+  const auto packs = list_packs(backend, findings, frozen);
   ReadLog log(repository, options, findings, report);
   std::vector<base::PackId> present;
+  report.packs_frozen = frozen.size();
+  for (const auto& pack : frozen) {
+    present.push_back(pack.id);
+    report.bytes_frozen += pack.size;
+  }
   base::Progress now;
   now.phase = "check";
   now.items_total = packs.size();
@@ -109,8 +118,9 @@ void check_packs_outside(Repository& repository, const CheckOptions& options,
       progress.on_progress(now);
     }
   });
+  std::ranges::sort(present);
   log.finish(present);
-  report.packs = packs.size();
+  report.packs = packs.size() + report.packs_frozen;
 }
 
 }  // namespace holdfast::repository

@@ -14,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <variant>
 
 namespace holdfast::repository {
@@ -101,6 +102,7 @@ private:
 struct PacksInStore {
   std::vector<base::PackId> ids;            // of all, sorted
   std::vector<const IndexedPack*> indexed;  // by id
+  std::set<base::PackId> archived;          // of these, and of those that no index names
 };
 
 /// The packs that are there; those without the size that the index says are noted.
@@ -111,17 +113,19 @@ PacksInStore compare_with_store(Repository& repository, const std::vector<Indexe
     std::uint64_t size = 0;
   };
   std::vector<Stored> stored;
+  PacksInStore present;
   repository.backend().list("packs/", [&](const storage::ObjectInfo& object) {
     try {
       const auto id =
           base::PackId::from_hex(std::string_view(object.name).substr(object.name.rfind('/') + 1));
-      if (pack_object_name(id) == object.name) stored.push_back({id, object.size});
+      if (pack_object_name(id) != object.name) return;
+      stored.push_back({id, object.size});
+      if (object.is_archived) present.archived.insert(id);
     } catch (const Error&) {
       findings.add(object.name, "is not a pack");
     }
   });
   std::sort(stored.begin(), stored.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
-  PacksInStore present;
   for (const auto& pack : stored)
     present.ids.push_back(pack.id);
   auto at = stored.begin();
@@ -150,7 +154,7 @@ void find_duplicates(Repository& repository, const PacksInStore& present, CheckF
     const auto known = std::ranges::binary_search(
         present.indexed, id, {},
         [](const IndexedPack* pack) -> const auto& { return pack->info.id; });
-    if (known) continue;
+    if (known || present.archived.contains(id)) continue;
     const auto name = pack_object_name(id);
     try {
       std::array<std::byte, pipeline::pack_header_size> bytes;
@@ -161,6 +165,16 @@ void find_duplicates(Repository& repository, const PacksInStore& present, CheckF
       if (!is_damage(error)) throw;  // nobody needs it
     }
   }
+}
+
+/// Takes out what cannot be read without being thawed.
+void leave_frozen(PacksInStore& present, CheckReport& report) {
+  std::erase_if(present.indexed, [&](const IndexedPack* pack) {
+    if (!present.archived.contains(pack->info.id)) return false;
+    ++report.packs_frozen;
+    report.bytes_frozen += pack->info.size;
+    return true;
+  });
 }
 
 /// Those to be read first, in their order; then all others.
@@ -263,8 +277,9 @@ void check_packs(Repository& repository, const std::vector<IndexedPack>& packs,
                  const CheckOptions& options, base::ProgressObserver& progress,
                  CheckFindings& findings, CheckReport& report, ReadLog& log,
                  std::stop_token stopping) {
-  const auto present = compare_with_store(repository, packs, findings, report);
+  auto present = compare_with_store(repository, packs, findings, report);
   find_duplicates(repository, present, findings);
+  leave_frozen(present, report);
   auto tasks = plan_tasks(present.indexed, log);
   PackProgress done(tasks, progress);
   PackQueue queue(std::move(tasks));

@@ -230,6 +230,7 @@ void RepositoryUse::list_packs_of_store() {
     use.id = stored.id;
     use.size = stored.size;
     use.present = true;
+    use.archived = stored.is_archived;
     packs_.push_back(use);
   }
   const auto stored = packs_.size();

@@ -32,6 +32,7 @@ struct PackUse {
   bool indexed = false;
   bool present = false;
   bool tombed = false;
+  bool archived = false;  // must be thawed before it is read
 
   bool needed() const { return chunks_live != 0 || chunks_held != 0; }
   std::uint64_t live_bytes() const;

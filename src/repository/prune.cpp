@@ -4,8 +4,8 @@
 #include "kept_lease.hpp"
 #include "pack_use.hpp"
 #include "prune_execute.hpp"
-#include "repository/holds.hpp"
 #include "repack.hpp"
+#include "repository/holds.hpp"
 
 #include <fmt/format.h>
 
@@ -56,6 +56,7 @@ public:
   void run(bool may_repack) {
     for (const auto& pack : use_.packs())
       sort(pack);
+    leave_unread();
     if (!may_repack) {
       if (!candidates_.empty()) {
         plan_.notes.push_back(
@@ -92,6 +93,27 @@ private:
       candidates_.push_back(prune_pack(pack, PruneReason::old_epoch));
     } else if (pack.size < options_.small_pack_bytes) {
       small_[pack.kind].push_back(prune_pack(pack, PruneReason::small));
+    }
+  }
+
+  /// What cannot be read, or would be paid for twice.
+  void leave_unread() {
+    const auto is_archived = [&](const PrunePack& pack) { return use_.find(pack.id)->archived; };
+    std::erase_if(candidates_, [&](const PrunePack& pack) {
+      if (is_archived(pack)) {
+        ++plan_.packs_frozen;
+        plan_.bytes_frozen += pack.size - std::min(pack.size, pack.live_bytes);
+        return true;
+      }
+      const bool may_wait = pack.reason != PruneReason::marked;
+      if (!may_wait || !options_.not_rewritten.contains(pack.id)) return false;
+      ++plan_.packs_postponed;
+      return true;
+    });
+    for (auto& [kind, packs] : small_) {
+      std::erase_if(packs, [&](const PrunePack& pack) {
+        return is_archived(pack) || options_.not_rewritten.contains(pack.id);
+      });
     }
   }
 

@@ -32,6 +32,8 @@ struct PruneOptions {
   /// When there are any: only these may be deleted, nothing is written anew, and what is needed is
   /// taken to be needed from other packs where they have it. For copies of a repository.
   std::optional<std::set<base::PackId>> only{};
+  /// These are not written anew, though little of them is needed.
+  std::set<base::PackId> not_rewritten{};
   /// How long listings of the store may lag behind what was written. 0 for a local store.
   std::int64_t grace_seconds = 0;
   /// A lease is given up on so long after it expired: clocks differ.
@@ -83,6 +85,9 @@ struct PrunePlan {
   std::vector<PrunePack> deleted;  // as they are
   std::vector<PrunePack> repacked;
   std::uint64_t stale_packs = 0;       // named by the index, gone, and needed by nobody
+  std::uint64_t packs_frozen = 0;      // to be written anew, and cannot be read without a thaw
+  std::uint64_t bytes_frozen = 0;      // of these, what nothing needs
+  std::uint64_t packs_postponed = 0;   // to be written anew, if they were not in not_rewritten
   std::uint64_t pages_read = 0;        // of trees, because nothing said what they name
   std::vector<std::string> notes{};    // what a person should know
   std::vector<std::string> waiting{};  // runs that deletion waits for
@@ -111,6 +116,8 @@ struct PruneReport {
 
 /// Finds what no snapshot needs. Reads records, leases, reach objects and the index, and no trees
 /// unless something is missing. Changes nothing.
+///
+/// What must be thawed to be read is never written anew: it goes when nothing of it is needed.
 ///
 /// Memory: about 16 bytes for each chunk that is in use.
 /// Errors: corrupt when a record or index segment is damaged, or when something that a snapshot

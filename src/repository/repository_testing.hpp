@@ -33,6 +33,12 @@ public:
   /// In a store that locks objects so long.
   explicit TestRepository(storage::LockTerms locks)
       : memory(storage::open_locking_memory({clock, locks, is_kept_object})) {}
+  /// In a store with an archive class; a thaw takes so long.
+  struct Archive {
+    std::int64_t thaw_seconds = 0;
+  };
+  explicit TestRepository(Archive archive)
+      : memory(storage::open_tiering_memory({clock, archive.thaw_seconds})) {}
 
   explicit TestRepository(std::unique_ptr<storage::Backend> with) : memory(std::move(with)) {}
 

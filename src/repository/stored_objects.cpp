@@ -67,7 +67,8 @@ std::optional<base::PackId> pack_of_object(std::string_view name) {
 std::vector<StoredPack> list_packs(storage::Backend& backend) {
   std::vector<StoredPack> packs;
   backend.list(std::string(packs_prefix), [&](const storage::ObjectInfo& object) {
-    if (const auto id = pack_of_object(object.name)) packs.push_back({*id, object.size});
+    if (const auto id = pack_of_object(object.name))
+      packs.push_back({*id, object.size, object.is_archived});
   });
   std::ranges::sort(packs, {}, &StoredPack::id);
   return packs;

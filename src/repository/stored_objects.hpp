@@ -37,6 +37,7 @@ std::string index_object_name(const base::IndexId& id);
 struct StoredPack {
   base::PackId id;
   std::uint64_t size = 0;
+  bool is_archived = false;  // must be thawed before it is read
 };
 
 /// The pack that has this object name; nothing when none can.

@@ -28,6 +28,7 @@ std::optional<pipeline::PackDirectory> directory_of(Repository& repository,
     return read_pack_directory(backend, repository.keys().pack_write_keys(repository.id()), header,
                                trailer, pack.size);
   } catch (const Error& error) {
+    if (error.kind() == base::ErrorKind::frozen) return std::nullopt;  // none of ours is so young
     if (!is_damage(error)) throw;
   }
   try {

@@ -372,7 +372,7 @@ std::size_t WriteSession::adopt(const std::vector<base::PackId>& packs) {
     } catch (const Error& error) {
       // Never acknowledged to anybody: what it held is stored again.
       if (error.kind() != ErrorKind::not_found && error.kind() != ErrorKind::corrupt &&
-          error.kind() != ErrorKind::wrong_key) {
+          error.kind() != ErrorKind::wrong_key && error.kind() != ErrorKind::frozen) {
         throw;
       }
     }

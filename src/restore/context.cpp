@@ -38,6 +38,7 @@ bool concerns_one_entry(const base::Error& error) {
     case ErrorKind::unavailable:
     case ErrorKind::wrong_key:
     case ErrorKind::unsupported:
+    case ErrorKind::frozen:
       return false;
     default:
       return true;

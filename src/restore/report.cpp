@@ -48,6 +48,11 @@ void Report::deletes(const std::string& path) {
   report_.plan.to_delete.push_back(path);
 }
 
+void Report::needs(const NeededPack& pack) {
+  const std::lock_guard lock(mutex_);
+  report_.plan.needed.push_back(pack);
+}
+
 void Report::show(const std::string& path) {
   base::Progress progress;
   progress.phase = "restore";
@@ -77,13 +82,18 @@ RestoreReport Report::result() {
     result.problems.push_back({"", fmt::format("{} more problems", problems_left_out_)});
   std::sort(result.plan.to_delete.begin(), result.plan.to_delete.end());
   std::sort(result.plan.to_change.begin(), result.plan.to_change.end());
+  // A pack that stands in the index twice has two numbers.
+  auto& needed = result.plan.needed;
+  std::ranges::sort(needed, {}, &NeededPack::id);
+  const auto rest = std::ranges::unique(needed, {}, &NeededPack::id);
+  needed.erase(rest.begin(), rest.end());
   result.plan.files = count.files;
   result.plan.directories = count.directories;
   result.plan.other = count.other;
   result.plan.bytes = count.bytes;
   result.plan.bytes_to_write = count.bytes_to_write;
   result.plan.bytes_to_fetch = count.bytes_to_fetch;
-  result.plan.packs = count.packs;
+  result.plan.packs = result.plan.needed.size();
   result.files_written = count.files_written;
   result.files_unchanged = count.files_unchanged;
   result.bytes_written = count.bytes_written;

@@ -20,6 +20,7 @@ public:
   void warn_once(const std::string& message);
   void changes(const std::string& path);
   void deletes(const std::string& path);
+  void needs(const NeededPack& pack);
   void item_done(const std::string& path);
   /// Content that is in place now.
   void bytes_done(std::uint64_t bytes);
@@ -31,7 +32,6 @@ public:
     std::atomic<std::uint64_t> bytes = 0;
     std::atomic<std::uint64_t> bytes_to_write = 0;
     std::atomic<std::uint64_t> bytes_to_fetch = 0;
-    std::atomic<std::uint64_t> packs = 0;
     std::atomic<std::uint64_t> files_written = 0;
     std::atomic<std::uint64_t> files_unchanged = 0;
     std::atomic<std::uint64_t> bytes_written = 0;

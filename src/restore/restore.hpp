@@ -20,7 +20,7 @@ enum class Layout : std::uint8_t {
 
 struct RestoreRequest {
   Layout layout = Layout::recreate;
-  std::string directory;           // absolute; made if missing
+  std::string directory;  // absolute; made if missing. Empty in a dry run: nothing is there yet
   std::vector<std::string> paths;  // only these (absolute, as in the snapshot); empty: everything
   bool delete_extra = false;       // in place: remove what the snapshot does not have
   bool verify = true;              // read everything back and compare with the chunk ids
@@ -34,6 +34,12 @@ struct RestoreRequest {
   unsigned threads = 0;  // 0: as many as there are cores
 };
 
+/// A pack of which something is needed.
+struct NeededPack {
+  base::PackId id;
+  std::uint64_t size = 0;
+};
+
 /// What a restore will do or would do, before it does it.
 struct RestorePlan {
   std::uint64_t files = 0;
@@ -43,6 +49,7 @@ struct RestorePlan {
   std::uint64_t bytes_to_write = 0;  // of it not there already
   std::uint64_t bytes_to_fetch = 0;  // stored bytes to read from the repository
   std::uint64_t packs = 0;
+  std::vector<NeededPack> needed;      // these, by id
   std::vector<std::string> to_delete;  // extras, when asked for
   std::vector<std::string> to_change;  // in place: paths that differ, the first ten thousand
 };

@@ -46,6 +46,10 @@ void make_path(const std::string& path) {
 
 Target::Target(const RestoreRequest& request, const base::SnapshotId& snapshot)
     : request_(request), mark_(snapshot.hex()) {
+  if (request.dry_run && request.directory.empty()) {
+    made_ = true;
+    return;
+  }
   browse::split_path(request.directory);
   if (!exists_as_directory(request.directory)) {
     if (request.layout == Layout::in_place)

@@ -155,7 +155,9 @@ void WindowRun::count_plan(const Window& window) {
   }
   for (const WantedSegment& segment : window.fetch.segments) {
     count.bytes_to_fetch += segment.location.stored_size;
-    if (packs_.insert(segment.location.pack).second) ++count.packs;
+    if (!packs_.insert(segment.location.pack).second) continue;
+    const auto pack = context_.repository.index().pack(segment.location.pack);
+    context_.report.needs({pack.id, pack.size});
   }
 }
 

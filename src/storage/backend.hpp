@@ -3,6 +3,7 @@
 #include "base/bytes.hpp"
 #include "base/clock.hpp"
 #include "storage/object_locks.hpp"
+#include "storage/object_tiers.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -16,6 +17,7 @@ namespace holdfast::storage {
 struct ObjectInfo {
   std::string name;
   std::uint64_t size = 0;
+  bool is_archived = false;  // in a class that must be thawed before it is read; told by list only
   bool operator==(const ObjectInfo&) const = default;
 };
 
@@ -49,9 +51,10 @@ public:
 /// Names:   one to four parts of [a-z0-9._-] joined by '/', at most 200 bytes, no part starts with
 /// '.'.
 ///          Anything else throws invalid_input before anything is touched.
-/// Errors:  not_found, access_denied, no_space, unavailable, io; each names the object and the
-/// store. Threads: every call may be made from any thread at any time. The contract suite in
-/// contract_suite.hpp is what "is a Backend" means.
+/// Errors:  not_found, access_denied, no_space, unavailable, io, and frozen when what is read must
+///          be thawed first (see object_tiers.hpp); each names the object and the store.
+/// Threads: every call may be made from any thread at any time.
+/// The contract suite in contract_suite.hpp is what "is a Backend" means.
 class Backend {
 public:
   virtual ~Backend() = default;
@@ -85,6 +88,8 @@ public:
   virtual unsigned transfers_max() const { return 1; }
   /// Null: no object is ever locked here, and what is removed is gone.
   virtual ObjectLocks* locks() { return nullptr; }
+  /// Null: all objects are in one class and can be read at any time.
+  virtual ObjectTiers* tiers() { return nullptr; }
 };
 
 /// Writes a whole small object if the name is free.

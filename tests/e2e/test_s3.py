@@ -108,6 +108,20 @@ class S3(ProgramTest):
         self.run_program("-r", places["copy"], "restore", "latest", "--to", self.path("out"))
         self.assertEqual(trees.compare_trees(self.source, self.path("out") + self.source), [])
 
+    def test_packs_go_into_another_class(self):
+        self.write("holdfast.yaml", (f"stores:\n  far:\n    url: {self.repository}\n"
+                                     "    lifecycle: [{after: 0s, class: COLD}]\n").encode())
+        self.init()
+        self.write("source/large", os.urandom(15_000_000))
+        self.backup()
+        moved = self.run_program("tier", "--json").json["stores"][0]
+        self.assertGreater(moved["bytes_moved"], 15_000_000)
+        self.assertEqual(moved["problems"], [])
+        self.assertIn("nothing is due", self.run_program("tier").text)
+        self.run_program("check", "--read-data")
+        self.run_program("restore", "latest", "--to", self.path("out"))
+        self.assertEqual(trees.compare_trees(self.source, self.path("out") + self.source), [])
+
     def test_credentials_that_are_wrong_are_said_and_not_shown(self):
         result = self.run_program("init", expect=ACCESS_DENIED, AWS_SECRET_ACCESS_KEY="geheim")
         self.assertIn("check the access key", result.err)

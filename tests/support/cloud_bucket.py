@@ -1,10 +1,12 @@
-"""Buckets that speak as Aliyun's OSS and Tencent's COS do, and refuse what those would refuse.
+"""Buckets that speak as Aliyun's OSS, Tencent's COS and AWS's S3 do, and refuse what those would
+refuse, archive classes among it, which Ceph's gateway does not have.
 
 Everything is in memory. Each request's signature is computed anew here, from the documentation of
 the clouds and with the standard library alone, out of what arrived. Run as a program it prints one
-line of JSON (the port of "oss" and of "cos") and serves until its standard input ends. Buckets are
-made by PUT; in one whose name begins with "versioned" the header against overwriting does nothing,
-as where versioning was enabled.
+line of JSON (the ports of "oss", "cos" and "s3") and serves until its standard input ends. Buckets
+are made by PUT; in one whose name begins with "versioned" the header against overwriting does
+nothing, as where versioning was enabled. A thaw ends when somebody looked `thaw_looks` times if
+it did; `age` makes all objects older and `freeze` ends what was thawed.
 """
 import base64
 import email.utils
@@ -23,14 +25,40 @@ from xml.sax.saxutils import escape
 
 ACCESS_KEY, SECRET_KEY, REGION = "AKIDexample", "secretexample0123456789", "cn-hangzhou"
 SKEW_SECONDS_MAX = 900
-PART_SIZE_MIN = {"oss": 100 * 1024, "cos": 1024 * 1024}
-CLASSES = {"oss": ("Standard", "IA", "Archive"), "cos": ("STANDARD", "STANDARD_IA", "ARCHIVE")}
+PART_SIZE_MIN = {"oss": 100 * 1024, "cos": 1024 * 1024, "s3": 5 * 1024 * 1024}
+CLASSES = {"oss": ("Standard", "IA"), "cos": ("STANDARD", "STANDARD_IA"),
+           "s3": ("STANDARD", "STANDARD_IA")}
+# Each with the speeds of its thaws; None: it has one, which is not named.
+ARCHIVES = {"oss": {"Archive": None, "ColdArchive": ("Expedited", "Standard", "Bulk"),
+                    "DeepColdArchive": ("Expedited", "Standard")},
+            "cos": {"ARCHIVE": ("Expedited", "Standard", "Bulk"),
+                    "DEEP_ARCHIVE": ("Standard", "Bulk")},
+            "s3": {"GLACIER": ("Expedited", "Standard", "Bulk"),
+                   "DEEP_ARCHIVE": ("Standard", "Bulk")}}
+THAW_DAYS_MAX = {"Archive": 7}
+JOB_ELEMENT = {"oss": "JobParameters", "cos": "CASJobParameters", "s3": "GlacierJobParameters"}
+REPLACES = {"oss": "REPLACE", "cos": "Replaced", "s3": "REPLACE"}
+DAY = 24 * 3600
 
 
 class Refused(Exception):
     def __init__(self, status, code, message="", inside=""):
         super().__init__(code)
         self.status, self.code, self.message, self.inside = status, code, message, inside
+
+
+class Stored:
+    """An object: what it holds and where it is kept. `thaw` is None, or how often it must still be
+    looked at until it can be read; `until` is when it cannot any more."""
+
+    def __init__(self, data, metadata, storage_class):
+        self.data, self.metadata, self.storage_class = data, metadata, storage_class
+        self.modified = time.time()
+        self.thaw, self.until = None, 0
+
+    @property
+    def modified_text(self):
+        return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(self.modified))
 
 
 def quoted(text):
@@ -54,8 +82,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         self.key = urllib.parse.unquote(path)[1:]
         self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
-        self.own = f"x-{server.dialect}-"
+        self.own = {"s3": "x-amz-"}.get(server.dialect, f"x-{server.dialect}-")
         self.bucket = self.headers["Host"].partition(".")[0]
+        if server.dialect == "s3":
+            self.bucket, _, self.key = self.key.partition("/")
         try:
             for fault in server.faults:
                 fault(self)
@@ -84,7 +114,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def check_signature(self, path):
         given = self.headers.get("Authorization", "")
-        (self.check_oss if self.server.dialect == "oss" else self.check_cos)(given, path)
+        {"oss": self.check_oss, "cos": self.check_cos, "s3": self.check_s3}[self.server.dialect](
+            given, path)
         if self.headers.get(self.own + "security-token") != self.server.token:
             raise Refused(403, "InvalidSecurityToken" if self.own == "x-oss-" else "InvalidToken")
 
@@ -124,6 +155,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
             key = mac(key, step)
         self.require(access_key, signature, mac(key, text).hex())
 
+    def check_s3(self, given, path):
+        form = re.fullmatch(r"AWS4-HMAC-SHA256 Credential=(\w+)/(\d{8})/([\w-]+)/s3/aws4_request, "
+                            r"SignedHeaders=([a-z0-9;-]+), Signature=([0-9a-f]{64})", given)
+        if not form:
+            raise Refused(400, "AuthorizationHeaderMalformed")
+        access_key, day, region, names, signature = form.groups()
+        for name in self.headers:
+            if name.lower().startswith("x-amz-") and name.lower() not in names.split(";"):
+                raise Refused(403, "AccessDenied", f"{name} is not signed")
+        lines = "".join(f"{name}:{self.headers[name].strip()}\n" for name in names.split(";"))
+        query = "&".join(f"{quoted(name)}={quoted(value)}"
+                         for name, value in sorted(self.query.items()))
+        canonical = "\n".join((self.command, path, query, lines, names,
+                               self.headers["x-amz-content-sha256"]))
+        stamp = self.headers["x-amz-date"]
+        text = "\n".join(("AWS4-HMAC-SHA256", stamp, f"{day}/{region}/s3/aws4_request",
+                          hashlib.sha256(canonical.encode()).hexdigest()))
+        key = b"AWS4" + SECRET_KEY.encode()
+        for step in (day, region, "s3", "aws4_request"):
+            key = mac(key, step)
+        self.require(access_key, signature, mac(key, text).hex())
+
     def check_cos(self, given, path):
         form = dict(pair.split("=", 1) for pair in given.split("&") if "=" in pair)
         if list(form) != ["q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list",
@@ -156,6 +209,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Refused(403, "RequestTimeTooSkewed")
 
     def check_body(self, body):
+        if self.server.dialect == "s3":
+            if self.headers["x-amz-content-sha256"] != hashlib.sha256(body).hexdigest():
+                raise Refused(400, "XAmzContentSHA256Mismatch")
+            return
         given = self.headers.get("Content-MD5")
         if body and given != base64.b64encode(hashlib.md5(body).digest()).decode():
             raise Refused(400, "InvalidDigest" if given else "MissingContentMD5")
@@ -175,30 +232,106 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "uploads" in self.query or "uploadId" in self.query:
             return self.answer_upload(body)
         if self.command == "PUT":
+            if self.own + "copy-source" in self.headers:
+                return self.copy()
             self.store(body, self.metadata())
             return self.reply(200, ETag=f'"{hashlib.md5(body).hexdigest()}"')
+        if self.command == "POST" and "restore" in self.query:
+            return self.thaw(ElementTree.fromstring(body))
         if self.command == "DELETE":
             self.objects.pop(self.key, None)
             return self.reply(204)
         if self.key not in self.objects:
             raise Refused(404, "NoSuchKey")
-        data, metadata, _ = self.objects[self.key]
+        found = self.objects[self.key]
         if self.command == "HEAD":
-            return self.reply(200, Content_Length=str(len(data)), **metadata)
-        return self.answer_range(data, metadata)
+            return self.reply(200, Content_Length=str(len(found.data)), **found.metadata,
+                              **self.tier_headers(found))
+        self.expect_readable(found)
+        return self.answer_range(found.data, found.metadata)
+
+    def chosen_class(self):
+        dialect = self.server.dialect
+        chosen = self.headers.get(self.own + "storage-class", CLASSES[dialect][0])
+        if chosen not in CLASSES[dialect] and chosen not in ARCHIVES[dialect]:
+            raise Refused(400, "InvalidStorageClass")
+        return chosen
 
     def metadata(self):
-        chosen = self.headers.get(self.own + "storage-class")
-        if chosen and chosen not in CLASSES[self.server.dialect]:
-            raise Refused(400, "InvalidStorageClass")
         return {name: value for name, value in self.headers.items()
                 if name.lower().startswith(self.own + "meta-")}
 
-    def store(self, data, metadata):
-        forbids = self.headers.get(self.own + "forbid-overwrite") == "true"
+    def store(self, data, metadata, storage_class=None):
+        storage_class = storage_class or self.chosen_class()
+        forbids = (self.headers.get(self.own + "forbid-overwrite") == "true" or
+                   self.server.dialect == "s3" and self.headers.get("If-None-Match") == "*")
         if forbids and self.key in self.objects and not self.bucket.startswith("versioned"):
-            raise Refused(409, "FileAlreadyExists")
-        self.objects[self.key] = (data, metadata, self.now())
+            raise Refused(*{"s3": (412, "PreconditionFailed")}.get(self.server.dialect,
+                                                                   (409, "FileAlreadyExists")))
+        self.objects[self.key] = Stored(data, metadata, storage_class)
+
+    # ---- classes ----
+
+    def is_archived(self, found):
+        return found.storage_class in ARCHIVES[self.server.dialect]
+
+    def expect_readable(self, found):
+        if self.is_archived(found) and (found.thaw != 0 or found.until < time.time()):
+            raise Refused(403, "InvalidObjectState")
+
+    def tier_headers(self, found):
+        headers = {}
+        if self.server.dialect == "oss" or found.storage_class != "STANDARD":
+            headers[self.own + "storage-class"] = found.storage_class
+        if found.thaw is None:
+            return headers
+        if found.thaw > 0:
+            found.thaw -= 1
+            headers[self.own + "restore"] = 'ongoing-request="true"'
+        elif found.until > time.time():
+            headers[self.own + "restore"] = (
+                'ongoing-request="false", expiry-date="' +
+                email.utils.formatdate(found.until, usegmt=True) + '"')
+        return headers
+
+    def thaw(self, request):
+        if self.key not in self.objects:
+            raise Refused(404, "NoSuchKey")
+        found = self.objects[self.key]
+        if not self.is_archived(found):
+            raise Refused(403, "InvalidObjectState")
+        values = {element.tag: element.text for element in request.iter()}
+        days = int(values["Days"])
+        speeds = ARCHIVES[self.server.dialect][found.storage_class]
+        if not 0 < days <= THAW_DAYS_MAX.get(found.storage_class, 365):
+            raise Refused(400, "InvalidArgument", "Days")
+        if (speeds is None) != (JOB_ELEMENT[self.server.dialect] not in values):
+            raise Refused(400, "MalformedXML")
+        if speeds is not None and values["Tier"] not in speeds:
+            raise Refused(400, "InvalidArgument", "Tier")
+        if found.thaw:
+            raise Refused(409, "RestoreAlreadyInProgress")
+        is_new = found.thaw is None or found.until < time.time()
+        if is_new:
+            found.thaw = self.server.thaw_looks
+        found.until = time.time() + days * DAY
+        self.server.thawed.append((self.key, values.get("Tier"), days))
+        return self.reply(202 if is_new else 200)
+
+    def copy(self):
+        """Of an object onto itself: that is all that is asked for."""
+        source = urllib.parse.unquote(self.headers[self.own + "copy-source"])
+        host = f"{self.bucket}.cos.{self.server.region}.myqcloud.com"
+        if source != (host if self.server.dialect == "cos" else "/" + self.bucket) + "/" + self.key:
+            raise Refused(400, "InvalidArgument", "copy-source")
+        if self.headers.get(self.own + "metadata-directive") != REPLACES[self.server.dialect]:
+            raise Refused(400, "InvalidRequest", "metadata-directive")
+        if self.key not in self.objects:
+            raise Refused(404, "NoSuchKey")
+        found = self.objects[self.key]
+        self.expect_readable(found)
+        self.store(found.data, self.metadata())
+        return self.reply(200, "<CopyObjectResult><ETag>&quot;1&quot;</ETag></CopyObjectResult>")
 
     @staticmethod
     def now():
@@ -219,7 +352,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def answer_bucket(self):
         prefix = self.query.get("prefix", "")
-        if self.command == "HEAD" and self.server.dialect == "cos":
+        if self.command == "HEAD" and self.server.dialect != "oss":
             return self.reply(200)
         if self.command != "GET":
             raise Refused(405, "MethodNotAllowed")
@@ -234,7 +367,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 text += (f"<NextKeyMarker>{page[-1][0]}</NextKeyMarker>"
                          f"<NextUploadIdMarker>{page[-1][1]}</NextUploadIdMarker>")
             return self.list("ListMultipartUploadsResult", text, rest)
-        by_token = self.server.dialect == "oss"
+        by_token = self.server.dialect != "cos"
         if by_token != (self.query.get("list-type") == "2"):
             raise Refused(400, "InvalidArgument", "list-type")
         after = self.query.get("continuation-token" if by_token else "marker", "")
@@ -242,8 +375,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             after = base64.b64decode(after).decode()
         page, rest = self.page(sorted(key for key in self.objects
                                       if key.startswith(prefix) and key > after), "max-keys")
-        text = "".join(f"<Contents><Key>{escape(key)}</Key><LastModified>{self.objects[key][2]}"
-                       f"</LastModified><Size>{len(self.objects[key][0])}</Size></Contents>"
+        text = "".join(f"<Contents><Key>{escape(key)}</Key><LastModified>"
+                       f"{self.objects[key].modified_text}</LastModified>"
+                       f"<Size>{len(self.objects[key].data)}</Size>"
+                       f"<StorageClass>{self.objects[key].storage_class}</StorageClass></Contents>"
                        for key in page)
         if rest and by_token:
             token = base64.b64encode(page[-1].encode()).decode()
@@ -265,7 +400,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer_upload(self, body):
         if self.command == "POST" and "uploads" in self.query:
             name = uuid.uuid4().hex.upper()
-            self.uploads[name] = (self.key, {}, self.now(), self.metadata())
+            self.uploads[name] = (self.key, {}, self.now(), (self.metadata(), self.chosen_class()))
             return self.reply(200, "<InitiateMultipartUploadResult><UploadId>"
                               f"{name}</UploadId></InitiateMultipartUploadResult>")
         name = self.query["uploadId"]
@@ -287,7 +422,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             wanted.append(data)
         if any(len(data) < PART_SIZE_MIN[self.server.dialect] for data in wanted[:-1]):
             raise Refused(400, "EntityTooSmall")
-        self.store(b"".join(wanted), metadata)
+        self.store(b"".join(wanted), *metadata)
         del self.uploads[name]
         return self.reply(200, "<CompleteMultipartUploadResult/>")
 
@@ -301,8 +436,26 @@ class CloudBuckets(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.dialect, self.region, self.token = dialect, region, token
         self.buckets, self.faults, self.lock = {}, [], threading.Lock()
+        self.thaw_looks = 2
+        self.thawed = []  # of each thaw that was begun the key, the speed and the days
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def stored(self):
+        """All objects by their keys."""
+        return {key: found for objects, _ in self.buckets.values()
+                for key, found in objects.items()}
+
+    def age(self, days):
+        with self.lock:
+            for found in self.stored().values():
+                found.modified -= days * DAY
+
+    def freeze(self):
+        """What was thawed, or is being, is not any more."""
+        with self.lock:
+            for found in self.stored().values():
+                found.thaw, found.until = None, 0
 
     def handle_error(self, request, client_address):
         """Connections that tests cut are no news."""
@@ -311,7 +464,7 @@ class CloudBuckets(http.server.ThreadingHTTPServer):
 
 
 def main():
-    print(json.dumps({dialect: CloudBuckets(dialect).port for dialect in ("oss", "cos")}),
+    print(json.dumps({dialect: CloudBuckets(dialect).port for dialect in ("oss", "cos", "s3")}),
           flush=True)
     sys.stdin.read()
 

@@ -85,6 +85,7 @@ private:
   void write_json(JsonWriter& json, const repository::CheckReport& report) const {
     json.field("clean", report.clean()).field("tampered", report.tampered);
     json.field("read_data", reads()).field("packs_read", report.packs_read);
+    json.field("packs_frozen", report.packs_frozen).field("bytes_frozen", report.bytes_frozen);
     json.field("packs_left", report.packs_left).field("bytes_left", report.bytes_left);
     json.field("snapshots", report.snapshots).field("packs", report.packs);
     json.field("chunks", report.chunks).field("unused_packs", report.unused_packs);
@@ -124,6 +125,11 @@ private:
       console.line(fmt::format("{} of {} are left for the next check",
                                counted(report.packs_left, "pack", "packs"),
                                base::format_byte_count(report.bytes_left)));
+    }
+    if (report.packs_frozen > 0) {
+      console.line(fmt::format("{} of {} are in archive classes: they are there, and were not read",
+                               counted(report.packs_frozen, "pack", "packs"),
+                               base::format_byte_count(report.bytes_frozen)));
     }
     if (!report.left_out.empty()) console.line("not checked: " + report.left_out);
     if (report.unused_packs > 0) {

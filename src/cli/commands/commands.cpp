@@ -23,6 +23,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_repair_command());
   commands.push_back(make_copy_command());
   commands.push_back(make_copies_command());
+  commands.push_back(make_tier_command());
   commands.push_back(make_score_command());
   commands.push_back(make_doctor_command());
   commands.push_back(make_key_list_command());

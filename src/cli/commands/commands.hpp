@@ -19,6 +19,7 @@ std::unique_ptr<Command> make_history_command();
 std::unique_ptr<Command> make_mount_command();
 std::unique_ptr<Command> make_export_command();
 std::unique_ptr<Command> make_score_command();
+std::unique_ptr<Command> make_tier_command();
 std::unique_ptr<Command> make_doctor_command();
 std::unique_ptr<Command> make_stats_command();
 std::unique_ptr<Command> make_forget_command();

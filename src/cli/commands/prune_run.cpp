@@ -4,6 +4,7 @@
 #include "base/retry.hpp"
 #include "base/units.hpp"
 #include "confirm.hpp"
+#include "price_list.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -69,6 +70,8 @@ void write_plan(JsonWriter& json, const PrunePlan& plan) {
   json.field("pages_read", plan.pages_read);
   write_texts(json, "notes", plan.notes);
   write_texts(json, "waiting", plan.waiting);
+  json.field("packs_frozen", plan.packs_frozen).field("bytes_frozen", plan.bytes_frozen);
+  json.field("packs_postponed", plan.packs_postponed);
   write_packs(json, "deleted", plan.deleted);
   write_packs(json, "repacked", plan.repacked);
   write_held(json, plan.held);
@@ -121,6 +124,16 @@ void print_plan(Console& console, const PrunePlan& plan) {
                   counted(plan.packs, "pack", "packs")));
   for (const auto& note : plan.notes)
     console.line(note);
+  if (plan.packs_frozen > 0) {
+    console.line(fmt::format(
+        "{} in archive classes stay until nothing of them is needed: {} of "
+        "them is not",
+        counted(plan.packs_frozen, "pack", "packs"), base::format_byte_count(plan.bytes_frozen)));
+  }
+  if (plan.packs_postponed > 0) {
+    console.line(fmt::format("{} are written anew when the minimum time of their class is over",
+                             counted(plan.packs_postponed, "pack", "packs")));
+  }
   if (plan.empty()) {
     console.line("there is nothing to delete");
     print_held(console, plan.held);
@@ -159,6 +172,26 @@ void print_report(Console& console, const PruneReport& report) {
     console.line(fmt::format("  {} may still need them", lease));
 }
 
+/// What goes before its time is paid for all the same.
+void tell_early_cost(Console& console, const MinimumTimes& times, const PrunePlan& plan) {
+  const auto cost = times.of(plan.deleted);
+  auto& json = console.json();
+  json.key("early").begin_object().field("packs", cost.packs).field("bytes", cost.bytes);
+  json.field("currency", std::string_view(times.currency())).key("price");
+  if (cost.price) {
+    json.value(*cost.price);
+  } else {
+    json.null();
+  }
+  json.end_object();
+  if (cost.packs == 0) return;
+  console.line(
+      fmt::format("{} of {} go before the minimum time of their class: that costs {}, as "
+                  "keeping them would",
+                  counted(cost.packs, "pack", "packs"), base::format_byte_count(cost.bytes),
+                  price_text(cost.price, times.currency())));
+}
+
 }  // namespace
 
 void PruneRun::declare(Arguments& arguments) {
@@ -185,13 +218,17 @@ repository::PruneOptions PruneRun::options(Session& session) const {
 }
 
 int PruneRun::run(Session& session, bool dry_run, bool yes) {
-  const auto chosen = options(session);
+  auto chosen = options(session);
   auto& repository = session.repository();
+  const MinimumTimes times(repository.backend(), session.settings_of(session.location()).tiers,
+                           session.services().clock().wall_now());
+  if (!reencrypt_) chosen.not_rewritten = times.unserved();
   auto& console = session.console();
   const auto plan =
       repository::plan_prune(repository, chosen, session.progress(), session.stopping());
   write_plan(console.json(), plan);
   print_plan(console, plan);
+  tell_early_cost(console, times, plan);
   if (dry_run) return base::exit_done;
   const bool unusual = plan.bytes_freed() > plan.bytes / 2;
   if (unusual && !yes &&

@@ -6,6 +6,7 @@
 #include "commands.hpp"
 #include "confirm.hpp"
 #include "restore_report.hpp"
+#include "restore_thaw.hpp"
 #include "safety.hpp"
 #include "text.hpp"
 
@@ -39,7 +40,11 @@ public:
            "  holdfast restore blog --path /srv/blog/.env --to /tmp/look\n"
            "  holdfast restore blog@\"2026-11-20 14:05\" --in-place      where it was; asks first\n"
            "  holdfast restore blog --at 2026-11-20 --to /tmp/look\n"
-           "  holdfast restore blog --in-place --delete --yes          exactly as it was then\n";
+           "  holdfast restore blog --in-place --delete --yes          exactly as it was then\n"
+           "  holdfast restore blog --plan                             what must be thawed, and "
+           "its "
+           "price\n"
+           "  holdfast restore blog --to /tmp/look --thaw              thaw it, wait, go on\n";
   }
 
   void declare(Arguments& arguments) override {
@@ -60,6 +65,7 @@ public:
     arguments.flag("-y,--yes", yes_, "do not ask");
     arguments.flag("--no-safety-snapshot", no_safety_,
                    "do not save first what is there (needs --yes)");
+    thaw_.declare(arguments);
     arguments.group("How");
     arguments.flag("-n,--dry-run", dry_run_, "say what would be done");
     arguments.flag("--no-verify", no_verify_, "do not read back what was written");
@@ -78,8 +84,13 @@ public:
     auto request = make_request(session, snapshot, sub);
     auto& console = session.console();
     console.json().field("snapshot", std::string_view(snapshot.id.hex()));
+    if (thaw_.only_plans()) {
+      thaw_.report(session, snapshot, std::move(request));
+      return session.saw_tampering() ? base::exit_partial : base::exit_done;
+    }
     console.json().raw_field("target", request.directory);
     console.json().field("in_place", in_place_).field("dry_run", dry_run_);
+    if (!dry_run_) thaw_.prepare(session, snapshot, request);
     if (in_place_ && !dry_run_) prepare_in_place(session, snapshot, request);
     const auto report = restore::run_restore(session.repository(), snapshot, request,
                                              session.progress(), session.stopping());
@@ -97,7 +108,9 @@ private:
     const auto refuse = [](const char* message, const char* hint) {
       throw Error(ErrorKind::invalid_input, message).set_hint(hint);
     };
-    if (to_.has_value() == in_place_) {
+    thaw_.check();
+    const bool nowhere = thaw_.only_plans() && !to_ && !in_place_;
+    if (!nowhere && to_.has_value() == in_place_) {
       refuse("where to restore to must be said once", "use either --to DIR or --in-place");
     }
     if (!in_place_ && (delete_extra_ || no_safety_)) {
@@ -119,8 +132,8 @@ private:
     request.layout = in_place_      ? restore::Layout::in_place
                      : !sub.empty() ? restore::Layout::contents
                                     : restore::Layout::recreate;
-    request.directory =
-        in_place_ ? "/" : absolute_path(*to_, session.environment().working_directory);
+    if (in_place_) request.directory = "/";
+    if (to_) request.directory = absolute_path(*to_, session.environment().working_directory);
     if (in_place_) leave_out_streams(snapshot, request);
     request.delete_extra = delete_extra_;
     request.verify = !no_verify_;
@@ -204,6 +217,7 @@ private:
   std::optional<std::string> at_;
   std::vector<std::string> paths_;
   std::optional<std::uint32_t> threads_;
+  RestoreThaw thaw_;
   bool in_place_ = false;
   bool allow_existing_ = false;
   bool delete_extra_ = false;

@@ -220,6 +220,108 @@ private:
   const MemoryLocks with_;
 };
 
+constexpr std::int64_t day_seconds = 24L * 3600;
+
+class TieringMemory final : public MemoryBackend, public ObjectTiers {
+public:
+  explicit TieringMemory(MemoryTiers with) : with_(with) {}
+
+  ObjectTiers* tiers() override { return this; }
+
+  std::size_t read(const std::string& name, std::uint64_t offset,
+                   base::MutableBytes into) override {
+    const auto tier = look(name);
+    if (tier && !tier->can_be_read()) {
+      throw base::Error(base::ErrorKind::frozen,
+                        fmt::format("reading {} in {}: it must be thawed", name, describe()));
+    }
+    return MemoryBackend::read(name, offset, into);
+  }
+
+  void list(const std::string& prefix,
+            const std::function<void(const ObjectInfo&)>& visit) override {
+    list(prefix, [&](const TieredObject& object) {
+      visit({object.name, object.size, object.is_archived});
+    });
+  }
+
+  RemoveOutcome remove(const std::string& name) override {
+    const auto outcome = MemoryBackend::remove(name);
+    const std::lock_guard lock(mutex_);
+    archived_.erase(name);
+    return outcome;
+  }
+
+private:
+  struct Archived {
+    base::WallTime since;
+    std::optional<base::WallTime> thawed;  // from then
+    base::WallTime until{};
+  };
+
+  std::string_view cloud() const override { return "s3"; }
+
+  void list(const std::string& prefix,
+            const std::function<void(const TieredObject&)>& visit) override {
+    MemoryBackend::list(prefix, [&](const ObjectInfo& info) {
+      TieredObject object{info.name, info.size, MemoryTiers::usual_class};
+      {
+        const std::lock_guard lock(mutex_);
+        const auto at = archived_.find(info.name);
+        object.is_archived = at != archived_.end();
+        object.since = object.is_archived ? at->second.since : started_;
+        if (object.is_archived) object.storage_class = MemoryTiers::archive_class;
+      }
+      visit(object);
+    });
+  }
+
+  std::optional<ObjectTier> look(const std::string& name) override {
+    if (!stat(name)) return std::nullopt;
+    const std::lock_guard lock(mutex_);
+    const auto at = archived_.find(name);
+    if (at == archived_.end())
+      return ObjectTier{ObjectTier::State::readable, MemoryTiers::usual_class};
+    const auto now = with_.clock.wall_now();
+    const auto& object = at->second;
+    ObjectTier tier{ObjectTier::State::frozen, MemoryTiers::archive_class};
+    if (object.thawed && now < *object.thawed) tier.state = ObjectTier::State::thawing;
+    if (object.thawed && *object.thawed <= now && now < object.until) {
+      tier.state = ObjectTier::State::thawed;
+      tier.readable_until = object.until;
+    }
+    return tier;
+  }
+
+  Thaw thaw(const std::string& name, std::uint32_t days, ThawSpeed /*speed*/) override {
+    const auto tier = look(name);
+    if (!tier) throw base::Error(base::ErrorKind::not_found, name + " is not there");
+    if (tier->can_be_read()) return Thaw::readable;
+    if (tier->state == ObjectTier::State::thawing) return Thaw::under_way;
+    const std::lock_guard lock(mutex_);
+    auto& object = archived_.at(name);
+    object.thawed = {with_.clock.wall_now().seconds + with_.thaw_seconds, 0};
+    object.until = {object.thawed->seconds + days * day_seconds, 0};
+    return Thaw::begun;
+  }
+
+  bool move(const std::string& name, const std::string& storage_class) override {
+    if (!stat(name)) return false;
+    const std::lock_guard lock(mutex_);
+    if (storage_class == MemoryTiers::archive_class) {
+      archived_.try_emplace(name, Archived{with_.clock.wall_now(), std::nullopt});
+    } else {
+      archived_.erase(name);
+    }
+    return true;
+  }
+
+  const MemoryTiers with_;
+  const base::WallTime started_ = with_.clock.wall_now();
+  std::mutex mutex_;  // guards what follows
+  std::map<std::string, Archived> archived_;
+};
+
 }  // namespace
 
 std::unique_ptr<Backend> open_memory(unsigned transfers_max) {
@@ -228,6 +330,10 @@ std::unique_ptr<Backend> open_memory(unsigned transfers_max) {
 
 std::unique_ptr<Backend> open_locking_memory(MemoryLocks locks) {
   return std::make_unique<LockingMemory>(std::move(locks));
+}
+
+std::unique_ptr<Backend> open_tiering_memory(MemoryTiers tiers) {
+  return std::make_unique<TieringMemory>(tiers);
 }
 
 }  // namespace holdfast::storage

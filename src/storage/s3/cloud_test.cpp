@@ -199,6 +199,81 @@ TEST_P(CloudTest, ClassAndEncryptionGoWithTheObject) {
   EXPECT_THAT(error.hint(), HasSubstr("storage_class"));
 }
 
+/// The archive class of a cloud that has several speeds, and its cheap one that needs no thaw.
+std::pair<std::string, std::string> classes_of(const std::string& cloud) {
+  if (cloud == "oss") return {"ColdArchive", "IA"};
+  return {cloud == "cos" ? "ARCHIVE" : "GLACIER", "STANDARD_IA"};
+}
+
+/// Amazon's classes too, which Ceph's gateway does not have.
+class CloudTiersTest : public CloudTest {};
+
+TEST_P(CloudTiersTest, AnObjectGoesFromClassToClassAndStaysTheSame) {
+  const auto [archive, cheap] = classes_of(GetParam());
+  const auto backend = around_.open();
+  ASSERT_EQ(put(*backend, "packs/ab/1", base::as_bytes("content")), PutOutcome::stored);
+  auto& tiers = *backend->tiers();
+  EXPECT_TRUE(tiers.look("packs/ab/1")->can_be_read());
+  EXPECT_TRUE(tiers.move("packs/ab/1", cheap));
+  EXPECT_EQ(tiers.look("packs/ab/1")->storage_class, cheap);
+  EXPECT_EQ(get(*backend, "packs/ab/1", 100), base::copy_of(base::as_bytes("content")));
+  EXPECT_TRUE(tiers.move("packs/ab/1", cheap)) << "it is there";
+  EXPECT_TRUE(tiers.move("packs/ab/1", archive));
+  EXPECT_FALSE(tiers.move("packs/ab/2", archive)) << "there is none";
+  std::vector<TieredObject> listed;
+  tiers.list("packs/", [&](const TieredObject& object) { listed.push_back(object); });
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].storage_class, archive);
+  EXPECT_TRUE(listed[0].is_archived);
+  EXPECT_TRUE(listed[0].since);
+  backend->list("packs/", [](const ObjectInfo& object) { EXPECT_TRUE(object.is_archived); });
+  const auto error = failure_of([&] { tiers.move("packs/ab/1", cheap); });
+  EXPECT_EQ(error.kind(), ErrorKind::frozen);
+}
+
+TEST_P(CloudTiersTest, WhatIsArchivedIsFrozenUntilItIsThawed) {
+  using Thaw = ObjectTiers::Thaw;
+  using State = ObjectTier::State;
+  const auto archive = classes_of(GetParam()).first;
+  auto options = around_.options();
+  options.storage_class = archive;
+  const auto backend = around_.open(options);
+  const auto writer = backend->create("packs/ab/1");
+  writer->is_content();
+  writer->append(base::as_bytes("content"));
+  ASSERT_EQ(writer->commit(), PutOutcome::stored);
+  ASSERT_EQ(put(*backend, "index/1", base::as_bytes("content")), PutOutcome::stored);
+  EXPECT_EQ(get(*backend, "index/1", 100).size(), 7U) << "only content has the class";
+  const auto error = failure_of([&] { get(*backend, "packs/ab/1", 100); });
+  EXPECT_EQ(error.kind(), ErrorKind::frozen);
+  EXPECT_THAT(error.hint(), HasSubstr("--thaw"));
+  auto& tiers = *backend->tiers();
+  EXPECT_EQ(tiers.look("packs/ab/1")->state, State::frozen);
+  EXPECT_EQ(tiers.thaw("packs/ab/1", 30, ThawSpeed::bulk), Thaw::begun);
+  EXPECT_EQ(tiers.thaw("packs/ab/1", 30, ThawSpeed::bulk), Thaw::under_way);
+  EXPECT_EQ(tiers.look("packs/ab/1")->state, State::thawing);
+  const auto thawed = tiers.look("packs/ab/1");  // as often as the server wants it
+  EXPECT_EQ(thawed->state, State::thawed);
+  EXPECT_TRUE(thawed->readable_until);
+  EXPECT_EQ(thawed->storage_class, archive);
+  EXPECT_EQ(get(*backend, "packs/ab/1", 100), base::copy_of(base::as_bytes("content")));
+  EXPECT_EQ(tiers.thaw("packs/ab/1", 30, ThawSpeed::bulk), Thaw::readable);
+  EXPECT_EQ(tiers.thaw("index/1", 30, ThawSpeed::bulk), Thaw::readable);
+  EXPECT_EQ(failure_of([&] { tiers.thaw("packs/ab/2", 1, ThawSpeed::bulk); }).kind(),
+            ErrorKind::not_found);
+}
+
+TEST(OssTest, ArchiveIsThawedWithoutASpeed) {
+  CloudAround around("oss");
+  const auto backend = around.open();
+  ASSERT_EQ(put(*backend, "packs/ab/1", base::as_bytes("content")), PutOutcome::stored);
+  EXPECT_TRUE(backend->tiers()->move("packs/ab/1", "Archive"));
+  EXPECT_EQ(backend->tiers()->thaw("packs/ab/1", 365, ThawSpeed::expedited),
+            ObjectTiers::Thaw::begun);
+}
+
+INSTANTIATE_TEST_SUITE_P(Clouds, CloudTiersTest, testing::Values("oss", "cos", "s3"),
+                         [](const auto& about) { return std::string(about.param); });
 INSTANTIATE_TEST_SUITE_P(Clouds, CloudTest, testing::Values("oss", "cos"),
                          [](const auto& about) { return std::string(about.param); });
 

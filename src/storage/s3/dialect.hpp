@@ -3,6 +3,8 @@
 
 #include "signing.hpp"
 
+#include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -22,6 +24,12 @@ struct S3Dialect {
   std::string_view range_value;
   /// Lists go on after a token (ListObjectsV2), else after a marker.
   bool lists_by_token;
+  /// The class of what was stored without saying one, and those that must be thawed before reading.
+  std::string_view usual_class;
+  std::array<std::string_view, 4> archive_classes;
+  /// What in a request to thaw has the speed, and the word for a copy with other metadata.
+  std::string_view thaw_element;
+  std::string_view replaces_metadata;
   /// Whether HEAD of a bucket is documented.
   bool has_head_of_bucket;
   /// The bucket stands in the host's name, nowhere else.
@@ -36,6 +44,10 @@ struct S3Dialect {
   /// "x-amz-storage-class" of "storage-class"
   std::string header(std::string_view name) const {
     return std::string(header_prefix).append(name);
+  }
+  bool is_archive(std::string_view storage_class) const {
+    return !storage_class.empty() &&
+           std::ranges::find(archive_classes, storage_class) != archive_classes.end();
   }
   net::Header only_if_absent() const {
     return {std::string(condition_name), std::string(condition_value)};

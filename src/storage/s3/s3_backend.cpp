@@ -8,6 +8,7 @@
 #include "s3_lists.hpp"
 #include "s3_locks.hpp"
 #include "s3_objects.hpp"
+#include "s3_tiers.hpp"
 #include "s3_versions.hpp"
 #include "s3_writer.hpp"
 #include "xml.hpp"
@@ -90,7 +91,8 @@ public:
     const auto& own = client_.place().prefix;
     list_s3_objects(client_, own + prefix, [&](const ListedObject& object) {
       const auto name = object.key.substr(own.size());
-      if (is_object_name(name)) visit({name, object.size});
+      if (!is_object_name(name)) return;
+      visit({name, object.size, client_.dialect().is_archive(object.storage_class)});
     });
   }
 
@@ -105,6 +107,7 @@ public:
   }
 
   ObjectLocks* locks() override { return &locks_; }
+  ObjectTiers* tiers() override { return &tiers_; }
 
   unsigned transfers_max() const override { return net::transfers_at_once; }
 
@@ -218,6 +221,7 @@ private:
   S3Conditions conditions_{client_};
   S3Versions versions_{client_};
   S3Locks locks_{client_, versions_};
+  S3Tiers tiers_{client_, versions_};
   std::mutex mutex_;
   std::map<std::string, std::string> older_;  // versions of names whose newest is damaged
 };

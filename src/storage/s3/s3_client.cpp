@@ -47,6 +47,8 @@ S3Client::S3Client(S3Place place, S3Options options, S3CredentialSource source, 
       store_(std::move(store)),
       retrier_(context_.retries, context_.random, context_.sleeper) {}
 
+std::string S3Client::host() const { return host_of(place_); }
+
 std::string S3Client::make_mark() const {
   std::array<std::byte, mark_size> mark{};
   context_.random.fill(mark);

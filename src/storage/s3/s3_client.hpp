@@ -58,6 +58,8 @@ public:
   const std::string& store() const { return store_; }
   const base::Retrier& retrier() const { return retrier_; }
   base::WallTime now() const { return context_.clock.wall_now(); }
+  /// By which name, and port if that is not the usual one, the bucket is reached.
+  std::string host() const;
   /// 32 random hexadecimal digits.
   std::string make_mark() const;
 

@@ -81,8 +81,10 @@ constexpr std::array code_rows = {
             base::Layer::place},
     CodeRow{"InvalidStorageClass", ErrorKind::invalid_input,
             "check 'storage_class' of the store: it has no such class"},
-    CodeRow{"InvalidObjectState", ErrorKind::unsupported,
-            "the object is in an archive class: thaw it with the tools of the provider first"},
+    CodeRow{
+        "InvalidObjectState", ErrorKind::frozen,
+        "it is in an archive class: holdfast restore --plan says how long a thaw takes and what "
+        "it costs, restore --thaw does it"},
     CodeRow{"NotImplemented", ErrorKind::unsupported, "this store cannot do that"},
     CodeRow{"QuotaExceeded", ErrorKind::no_space, "raise the quota, or prune"},
     CodeRow{"EntityTooLarge", ErrorKind::no_space, "the store takes no object of that size"},

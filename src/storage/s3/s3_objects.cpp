@@ -39,8 +39,7 @@ net::HttpResponse look_for_bucket(S3Client& client) {
 
 }  // namespace
 
-net::Headers headers_of_new_object(const S3Client& client, const std::string& mark,
-                                   ObjectUse use) {
+net::Headers headers_of_new_object(const S3Client& client, const std::string& mark, ObjectUse use) {
   const auto& dialect = client.dialect();
   const auto& options = client.options();
   net::Headers headers = {{dialect.header(mark_header), mark}};
@@ -88,9 +87,17 @@ std::optional<StoredObject> look_at_object(S3Client& client, const std::string& 
   const auto header = [&](const std::string& which) {
     return net::find_header(response.headers, which).value_or("");
   };
-  StoredObject object{0, header(client.dialect().header(mark_header)), header("x-amz-version-id"),
+  const auto& dialect = client.dialect();
+  StoredObject object{0,
+                      header(dialect.header(mark_header)),
+                      header("x-amz-version-id"),
                       parse_s3_time(header("x-amz-object-lock-retain-until-date")),
-                      header("x-amz-object-lock-legal-hold") == "ON"};
+                      header("x-amz-object-lock-legal-hold") == "ON",
+                      header(dialect.header("storage-class")),
+                      header(dialect.header("restore"))};
+  // The second is said of objects in INTELLIGENT_TIERING.
+  object.is_archived =
+      dialect.is_archive(object.storage_class) || !header(dialect.header("archive-status")).empty();
   const auto* const end = size.data() + size.size();
   const auto [last, code] = std::from_chars(size.data(), end, object.size);
   if (size.empty() || code != std::errc{} || last != end) {

@@ -24,7 +24,10 @@ struct StoredObject {
   std::string mark{};     // empty: it has none
   std::string version{};  // empty: the bucket keeps none
   std::optional<base::WallTime> locked_until{};
-  bool is_on_hold = false;  // a legal hold: locked until somebody takes it away
+  bool is_on_hold = false;      // a legal hold: locked until somebody takes it away
+  std::string storage_class{};  // empty: the usual one
+  std::string restoring{};      // what the store says of a thaw; empty: nothing
+  bool is_archived = false;     // in a class that must be thawed
 };
 /// Nothing when there is no such object. `name` is for messages; of `version`, if one is named.
 /// Errors: not_found when the bucket is gone.

@@ -75,8 +75,8 @@ ListPage parse_list_page(base::ByteView xml, std::size_t count_max) {
   ListPage page;
   for (auto object = root.child("Contents"); object; object = object.next("Contents")) {
     if (page.objects.size() == count_max) refuse("lists more objects than were asked for");
-    page.objects.push_back(
-        {text_of(object, "Key"), number_of(object, "Size"), text_of(object, "LastModified")});
+    page.objects.push_back({text_of(object, "Key"), number_of(object, "Size"),
+                            text_of(object, "LastModified"), text_of(object, "StorageClass")});
   }
   if (text_of(root, "IsTruncated") != "true") return page;
   page.next = text_of(root, "NextContinuationToken");
@@ -146,6 +146,12 @@ std::string retention_xml(const std::string& mode, base::WallTime until) {
 std::string legal_hold_xml(const char* status) {
   return fmt::format("<LegalHold xmlns=\"{}\"><Status>{}</Status></LegalHold>", space_of_names,
                      status);
+}
+
+std::string thaw_xml(std::uint32_t days, std::string_view element, std::string_view speed) {
+  const auto parameters =
+      element.empty() ? std::string() : fmt::format("<{0}><Tier>{1}</Tier></{0}>", element, speed);
+  return fmt::format("<RestoreRequest><Days>{}</Days>{}</RestoreRequest>", days, parameters);
 }
 
 std::string create_bucket_xml(const std::string& region) {

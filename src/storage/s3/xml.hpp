@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::storage {
@@ -26,6 +27,7 @@ struct ListedObject {
   std::string key{};
   std::uint64_t size = 0;
   std::string modified{};  // as the store writes times
+  std::string storage_class{};
 };
 struct ListPage {
   std::vector<ListedObject> objects{};
@@ -74,6 +76,9 @@ std::string complete_upload_xml(const std::vector<FinishedPart>& parts);
 std::string retention_xml(const std::string& mode, base::WallTime until);
 /// `status` is "ON" or "OFF".
 std::string legal_hold_xml(const char* status);
+/// The request for a copy of an archived object that can be read for some days. `element` has the
+/// speed; empty: it has none.
+std::string thaw_xml(std::uint32_t days, std::string_view element, std::string_view speed);
 /// The request that makes a bucket in `region`.
 std::string create_bucket_xml(const std::string& region);
 

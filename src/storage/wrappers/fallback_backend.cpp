@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <mutex>
@@ -20,6 +21,8 @@ bool is_damage(const Error& error) {
   return error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::io ||
          error.kind() == ErrorKind::not_found;
 }
+/// The object is whole, and can be read elsewhere at once.
+bool is_frozen(const Error& error) { return error.kind() == ErrorKind::frozen; }
 /// It says something about the place, not about one object.
 bool is_down(const Error& error) {
   return error.kind() == ErrorKind::unavailable || error.kind() == ErrorKind::access_denied;
@@ -75,6 +78,7 @@ public:
   RemoveOutcome remove(const std::string& name) override { return inner_.remove(name); }
   ObjectLocks* locks() override { return inner_.locks(); }
   unsigned transfers_max() const override { return inner_.transfers_max(); }
+  ObjectTiers* tiers() override { return inner_.tiers(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }
 
@@ -85,7 +89,8 @@ public:
       try {
         return places_[at].get().read(name, offset, into);
       } catch (const Error& error) {
-        const bool elsewhere = (is_damage(error) || is_down(error)) && turn_from(name, at, error);
+        const bool elsewhere =
+            (is_damage(error) || is_down(error) || is_frozen(error)) && turn_from(name, at, error);
         if (!elsewhere) throw;
       }
     }
@@ -157,7 +162,10 @@ private:
       if (moved >= *next) return true;  // another thread was first
       moved = *next;
     }
-    tell_(fmt::format("{}: reading it from {}", why.what(), places_[*next].name()));
+    // What is frozen is frozen by the thousand.
+    if (!is_frozen(why) || !told_of_frozen_.exchange(true)) {
+      tell_(fmt::format("{}: reading it from {}", why.what(), places_[*next].name()));
+    }
     return true;
   }
   bool turn_away(std::size_t at, const Error& why) {
@@ -173,6 +181,7 @@ private:
   std::deque<Place> places_;
   std::mutex mutex_;                          // guards moved_
   std::map<std::string, std::size_t> moved_;  // objects that are read from a later place
+  std::atomic<bool> told_of_frozen_ = false;
 };
 
 }  // namespace

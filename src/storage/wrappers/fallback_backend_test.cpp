@@ -117,5 +117,21 @@ TEST_F(FallbackBackendTest, WritesGoToTheFirstPlaceAlone) {
   EXPECT_TRUE(near_->stat("packs/a"));
 }
 
+TEST_F(FallbackBackendTest, WhatIsFrozenIsReadFromTheNextPlaceAndSaidOnce) {
+  EXPECT_EQ(put(*primary_, "packs/b", base::as_bytes("content")), PutOutcome::stored);
+  EXPECT_EQ(put(*near_, "packs/b", base::as_bytes("content")), PutOutcome::stored);
+  const auto frozen = with_faults(
+      *primary_, [](Operation operation, const std::string&, auto) -> std::optional<Fault> {
+        if (operation != Operation::read) return std::nullopt;
+        return Fault{.kind = base::ErrorKind::frozen};
+      });
+  const auto backend = with_places(*frozen);
+  EXPECT_EQ(content(*backend), "content");
+  EXPECT_EQ(get(*backend, "packs/b", 100).size(), 7U);
+  EXPECT_THAT(opened_, ElementsAre("near"));
+  ASSERT_THAT(told_, SizeIs(1));
+  EXPECT_THAT(told_[0], HasSubstr("near"));
+}
+
 }  // namespace
 }  // namespace holdfast::storage

@@ -100,6 +100,7 @@ public:
   StoreStatus status() override { return inner_->status(); }
   unsigned transfers_max() const override { return inner_->transfers_max(); }
   ObjectLocks* locks() override { return inner_->locks(); }
+  ObjectTiers* tiers() override { return inner_->tiers(); }
 
 private:
   const std::unique_ptr<Backend> inner_;
