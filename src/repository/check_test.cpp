@@ -174,6 +174,40 @@ TEST_F(CheckTest, AMissingDataPackNamesBothSnapshotsThatShareIt) {
   }
 }
 
+TEST_F(CheckTest, APackThatGoesMeanwhileIsMissedOnlyIfItIsNeeded) {
+  const auto needed = a_data_pack();
+  const auto before = names("packs/");
+  {
+    WriteSession session(*repository, small_packs());
+    MetadataWriter trees(session, repository->keys(), 3);
+    make_directory(session, trees, "of nobody");
+    trees.flush();
+    session.finish();
+  }
+  const auto all = names("packs/");
+  const auto unneeded = *std::ranges::find_if(
+      all, [&](const auto& name) { return std::ranges::find(before, name) == before.end(); });
+  for (const bool read_data : {false, true}) {
+    for (const auto& gone : {unneeded, needed}) {
+      const auto bytes = object(gone);
+      plan = [&](storage::Operation operation, const std::string& name, std::uint64_t) {
+        if (operation == storage::Operation::read && name == gone) memory->remove(gone);
+        return std::nullopt;
+      };
+      const auto report = run(read_data);
+      plan = nullptr;
+      replace(gone, bytes);
+      if (gone == unneeded) {
+        EXPECT_TRUE(report.clean()) << print(report);
+      } else {
+        ASSERT_EQ(objects(report), std::vector{needed}) << print(report);
+        EXPECT_EQ(report.problems[0].message, "is missing");
+        EXPECT_THAT(report.problems[0].affected, ::testing::Not(IsEmpty()));
+      }
+    }
+  }
+}
+
 TEST_F(CheckTest, ALostTreePackNamesTheDirectories) {
   const auto snapshot = repository->snapshots().load(first);
   const auto name = pack_of(*snapshot.items[0].root.tree);

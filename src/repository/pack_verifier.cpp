@@ -18,19 +18,6 @@ namespace {
 /// Large enough that a store streams, small enough that two threads share the last pack.
 constexpr std::uint64_t piece_size = 4ULL * 1024 * 1024;
 
-/// Runs `work`; false when it met damage, which is noted under `object`.
-template <class Work>
-bool tolerates(CheckFindings& findings, const std::string& object, Work&& work) {
-  try {
-    work();
-    return true;
-  } catch (const Error& error) {
-    if (!is_damage(error)) throw;
-    findings.add(object, error.what());
-    return false;
-  }
-}
-
 }  // namespace
 
 PackVerifier::PackVerifier(Repository& repository, CheckFindings& findings)
@@ -39,16 +26,34 @@ PackVerifier::PackVerifier(Repository& repository, CheckFindings& findings)
       reads_(repository.keys().can(Ability::read_content)),
       ciphers_(repository) {}
 
+/// Runs `work`, which reads the pack; false when it met damage, which is noted. The pack may have
+/// gone since it was listed, when nobody needs it.
+template <class Work>
+bool PackVerifier::tolerates(const base::PackId& pack, Work work) {
+  try {
+    work();
+    return true;
+  } catch (const Error& error) {
+    if (!is_damage(error)) throw;
+    const auto name = pack_object_name(pack);
+    if (error.kind() == ErrorKind::not_found && !repository_.backend().stat(name)) {
+      findings_.miss_pack(pack, name);
+    } else {
+      findings_.add(name, error.what());
+    }
+    return false;
+  }
+}
+
 std::optional<PackToRead> PackVerifier::open(const IndexedPack& pack) {
-  const auto name = pack_object_name(pack.info.id);
   auto& backend = repository_.backend();
   PackToRead opened;
   opened.pack = &pack;
-  const bool readable = tolerates(findings_, name, [&] {
+  const bool readable = tolerates(pack.info.id, [&] {
     opened.header = read_pack_header(backend, pack.info.id);
     expect_header_of(opened.header, pack.info);
   });
-  tolerates(findings_, name, [&] {
+  tolerates(pack.info.id, [&] {
     auto trailer = read_pack_trailer(backend, pack.info.id, pack.info.size);
     if (trailer.directory_offset < pack.end) {
       throw Error(ErrorKind::corrupt, "its directory stands where segments are");
@@ -64,7 +69,7 @@ std::optional<PackToRead> PackVerifier::open(const IndexedPack& pack) {
 void PackVerifier::load_directory(PackToRead& opened) {
   const auto& pack = *opened.pack;
   const auto keys = repository_.keys().pack_write_keys(repository_.id());
-  const bool whole = opened.trailer && tolerates(findings_, pack_object_name(pack.info.id), [&] {
+  const bool whole = opened.trailer && tolerates(pack.info.id, [&] {
                        opened.directory =
                            read_pack_directory(repository_.backend(), keys, opened.header,
                                                *opened.trailer, pack.info.size);
@@ -76,10 +81,10 @@ void PackVerifier::load_directory(PackToRead& opened) {
 }
 
 std::vector<PackPiece> PackVerifier::prepare(PackToRead opened) {
-  const auto name = pack_object_name(opened.pack->info.id);
-  const bool has_key = !reads_ || tolerates(findings_, name, [&] { ciphers_.get(opened.header); });
+  const auto& id = opened.pack->info.id;
+  const bool has_key = !reads_ || tolerates(id, [&] { ciphers_.get(opened.header); });
   if (!has_key) {
-    findings_.lose_pack(opened.pack->info.id);
+    findings_.lose_pack(id);
     return {};
   }
   load_directory(opened);
@@ -110,7 +115,7 @@ std::vector<PackPiece> PackVerifier::prepare(PackToRead opened) {
 bool PackVerifier::fetch(const PackPiece& piece) {
   const auto name = pack_object_name(piece.pack->pack->info.id);
   const auto size = piece.end - piece.begin;
-  return tolerates(findings_, name, [&] {
+  return tolerates(piece.pack->pack->info.id, [&] {
     bytes_.reserve_discarding(size);
     bytes_.set_size(repository_.backend().read(name, piece.begin, bytes_.all().first(size)));
     if (bytes_.size() != size) {
@@ -144,7 +149,9 @@ void PackVerifier::verify_parity(const PackPiece& piece) {
   auto rest = bytes_.view();
   const auto header = rest.first(pipeline::pack_header_size);
   const auto copy = rest.subspan(header.size(), trailer.size());
-  if (!tolerates(findings_, name, [&] { pipeline::parse_pack_header(header); })) return;
+  if (!tolerates(piece.pack->pack->info.id, [&] { pipeline::parse_pack_header(header); })) {
+    return;
+  }
   if (!std::ranges::equal(copy, rest.last(trailer.size()))) {
     findings_.add(name, "the copy of its trailer is not what was written");
   }
@@ -194,7 +201,7 @@ std::uint64_t PackVerifier::verify(const PackPiece& piece) {
     verify_sectors(piece);
   }
   for (auto i = piece.first_segment; i < piece.end_segment; ++i) {
-    const bool whole = fetched && tolerates(findings_, pack_object_name(pack.id), [&] {
+    const bool whole = fetched && tolerates(pack.id, [&] {
                          if (reads_) hashed += verify_segment(piece, segments[i]);
                        });
     if (!whole) findings_.lose_segment(pack.id, segments[i].position);

@@ -48,6 +48,8 @@ public:
   std::uint64_t verify(const PackPiece& piece);
 
 private:
+  template <class Work>
+  bool tolerates(const base::PackId& pack, Work work);
   void load_directory(PackToRead& opened);
   bool fetch(const PackPiece& piece);
   void verify_sectors(const PackPiece& piece);
