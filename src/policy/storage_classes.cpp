@@ -18,7 +18,7 @@ constexpr std::array speeds = {"expedited", "standard", "bulk"};
 PriceList prices_of_aws() {
   constexpr double standard = 0.023;
   return {"USD",
-          "AWS, us-east-1, as published in November 2026",
+          "AWS, us-east-1, list prices of 2026, unchecked",
           {{"STANDARD", 0, standard},
            {"STANDARD_IA", 30 * day, 0.0125},
            {"ONEZONE_IA", 30 * day, 0.01},
@@ -40,7 +40,7 @@ PriceList prices_of_aws() {
 PriceList prices_of_aliyun() {
   constexpr double standard = 0.12;
   return {"CNY",
-          "Aliyun OSS, mainland China, as published in November 2026",
+          "Aliyun OSS, mainland China, list prices of 2026, unchecked",
           {{"Standard", 0, standard},
            {"IA", 30 * day, 0.08},
            {"Archive", 60 * day, 0.033, {{"standard", minute, 0.06, 0.01}}, 0.0},
@@ -61,7 +61,7 @@ PriceList prices_of_aliyun() {
 PriceList prices_of_tencent() {
   constexpr double standard = 0.118;
   return {"CNY",
-          "Tencent COS, mainland China, as published in November 2026",
+          "Tencent COS, mainland China, list prices of 2026, unchecked",
           {{"STANDARD", 0, standard},
            {"STANDARD_IA", 30 * day, 0.08},
            {"ARCHIVE",
