@@ -21,7 +21,7 @@ constexpr double least_price = 0.005;
 }  // namespace
 
 policy::PriceList prices_of(const storage::ObjectTiers& tiers, const config::TierSettings& known) {
-  return policy::with_overrides(policy::published_prices(tiers.cloud()), known.prices,
+  return policy::with_overrides(policy::built_in_prices(tiers.cloud()), known.prices,
                                 known.currency);
 }
 

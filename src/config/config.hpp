@@ -99,7 +99,7 @@ struct TierSettings {
   std::vector<policy::LifecycleRule> lifecycle;  // in the order of their times
   bool keeps_newest = false;                     // where they are: what the newest snapshots need
   std::vector<policy::PriceOverride> prices;
-  std::string currency;  // empty: that of the published prices
+  std::string currency;  // empty: that of the built-in prices
 };
 
 /// A place that keeps a repository or copies of it.

@@ -85,8 +85,8 @@ TierSettings read_tiers(Reading& reading, Section& parent, const std::string& ur
     if (tiers.lifecycle.size() == rules_max) return;
     tiers.lifecycle.push_back(read_rule(reading, node, name));
   });
-  const auto list = policy::with_overrides(policy::published_prices(scheme_of(url)), tiers.prices,
-                                           tiers.currency);
+  const auto list =
+      policy::with_overrides(policy::built_in_prices(scheme_of(url)), tiers.prices, tiers.currency);
   if (const auto mistake = policy::mistake_in(tiers.lifecycle, list)) {
     reading.mistake(rules, fmt::format("{}: {}", name, base::printable(*mistake)),
                     "write [{ after: 30 days, class: IA }, { after: 90 days, class: Archive }]");

@@ -11,7 +11,7 @@ using Reason = LifecycleReason;
 
 constexpr std::int64_t day = 24 * 3600;
 const base::WallTime now{1'800'000'000, 0};
-const PriceList prices = published_prices("oss");
+const PriceList prices = built_in_prices("oss");
 const std::vector<LifecycleRule> rules = {{30 * day, "IA"}, {90 * day, "Archive"}};
 
 TieredPack pack(std::int64_t days, const std::string& storage_class = "Standard") {

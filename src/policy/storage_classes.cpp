@@ -105,7 +105,7 @@ const StorageClass* PriceList::find(std::string_view name) const {
   return at == classes.end() ? nullptr : &*at;
 }
 
-PriceList published_prices(std::string_view cloud) {
+PriceList built_in_prices(std::string_view cloud) {
   if (cloud == "s3") return prices_of_aws();
   if (cloud == "oss") return prices_of_aliyun();
   if (cloud == "cos") return prices_of_tencent();

@@ -46,8 +46,8 @@ struct PriceOverride {
   std::optional<std::int64_t> seconds_max{};  // with one
 };
 
-/// The published prices of "s3", "oss" or "cos"; an empty list for any other.
-PriceList published_prices(std::string_view cloud);
+/// The built-in prices of "s3", "oss" or "cos"; an empty list for any other.
+PriceList built_in_prices(std::string_view cloud);
 /// `list` with what is known better; classes and speeds that it lacks are added.
 PriceList with_overrides(PriceList list, std::span<const PriceOverride> overrides,
                          const std::string& currency);
