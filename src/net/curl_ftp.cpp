@@ -300,7 +300,7 @@ private:
   void begin(const std::string& path) {
     check_line(path);
     let_go();
-    curl_easy_reset(handle_.get());
+    clear_handle();
     replies_.clear();
     is_open_ = false;
     is_too_large_ = false;
@@ -333,7 +333,6 @@ private:
     set(handle_, CURLOPT_USERNAME, server_.user.c_str());
     set_password();
     set_way(handle_, options_);
-    set(handle_, CURLOPT_BUFFERSIZE, static_cast<long>(transfer_buffer_size));
     set(handle_, CURLOPT_HTTPPROXYTUNNEL, 1L);
     set_tls(handle_, options_);
     // In 1.3 a server sends what resumes a session after the handshake, for one use each. Who only
@@ -341,6 +340,17 @@ private:
     // that is closed with something unread takes back what is still on its way.
     set(handle_, CURLOPT_SSLVERSION,
         static_cast<long>(CURL_SSLVERSION_TLSv1_2) | CURL_SSLVERSION_MAX_TLSv1_2);
+  }
+
+  /// What fails before there is a connection leaves its buffer in the handle, for which libcurl
+  /// takes no other size (7.88). With another handle no TLS session is lost then.
+  void clear_handle() {
+    constexpr auto size = static_cast<long>(transfer_buffer_size);
+    curl_easy_reset(handle_.get());
+    if (curl_easy_setopt(handle_.get(), CURLOPT_BUFFERSIZE, size) == CURLE_OK) return;
+    handle_.reset(curl_easy_init());
+    if (handle_ == nullptr) throw Error(ErrorKind::io, "preparing for transfers: out of memory");
+    set(handle_, CURLOPT_BUFFERSIZE, size);
   }
 
   void set_password() {
@@ -487,7 +497,7 @@ private:
   const std::stop_token stopping_;
   Sockets sockets_;  // before what closes them
   const MultiHandle multi_;
-  const EasyHandle handle_;
+  EasyHandle handle_;
   HeaderList commands_;
   std::array<char, CURL_ERROR_SIZE> message_{};
   bool is_active_ = false;  // a transfer was begun and has not ended

@@ -207,6 +207,16 @@ TEST_F(FtpsTest, AClientCertificateIsShown) {
   use(*around.open(), random_bytes(10));
 }
 
+TEST_F(FtpsTest, ANameWithoutAnAddressIsSaidOnEachAttempt) {
+  auto location = around_.location();
+  location.host = "holdfast-test.invalid";
+  const auto error = failure_at(location, "x");
+  EXPECT_EQ(error.kind(), ErrorKind::unavailable);
+  EXPECT_EQ(error.layer(), base::Layer::name);
+  EXPECT_THAT(error.what(), HasSubstr("has no address"));
+  EXPECT_THAT(error.what(), Not(HasSubstr("preparing")));
+}
+
 TEST_F(FtpsTest, AServerThatDoesNotAnswerIsUnavailable) {
   auto location = around_.location();
   location.port = 1;
