@@ -84,6 +84,11 @@ Error system_error(int code, const std::string& doing, std::source_location wher
   if (error.kind() == ErrorKind::no_space) {
     error.set_hint("free some space or raise the quota, then run it again");
   }
+  if (code == EROFS) {
+    error.set_hint(
+        "it is mounted for reading only: mount it for writing; after an error of the disk look at "
+        "the kernel's log first");
+  }
   if (is_away(code) || code == EIO) error.set_retry(Retry::later);
   if (is_away(code)) error.set_hint("check whether the network share is still mounted");
   return error;

@@ -444,9 +444,12 @@ private:
 
   [[noreturn]] void throw_for_silence() {
     let_go();
-    is_logged_in_ = false;
+    const bool was_greeted = std::exchange(is_logged_in_, false) || !replies_.empty();
     if (stopping_.stop_requested()) throw base::Cancelled();
-    throw transport_error({Transport::stalled}, describe());
+    // Who waits for TLS says nothing to who waits to be greeted.
+    const bool may_be_implicit = !was_greeted && server_.tls == FtpTls::by_command;
+    throw transport_error({may_be_implicit ? Transport::not_greeted : Transport::stalled},
+                          describe());
   }
 
   /// A transfer that has not ended takes its connection with it.

@@ -112,7 +112,7 @@ Error status_error(const HttpResponse& response, const std::string& doing) {
   }
   if (response.status == 401) error.set_layer(base::Layer::login);
   if (response.status == 403) error.set_layer(base::Layer::rights);
-  if (response.status == 404) error.set_layer(base::Layer::place);
+  if (response.status == 404 || response.status == 405) error.set_layer(base::Layer::place);
   if (response.status == 407) error.set_hint("check the user and password of the proxy");
   return error;
 }

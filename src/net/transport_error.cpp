@@ -49,6 +49,10 @@ constexpr std::array rows = {
     Row{Transport::stalled, ErrorKind::unavailable, Retry::later, Layer::unknown,
         "the server went silent",
         "check the network (a wrong MTU stalls large packets only) and the load of the server"},
+    Row{Transport::not_greeted, ErrorKind::unavailable, Retry::later, Layer::trust,
+        "the server does not greet",
+        "check whether TLS begins at once there ('tls: implicit' of the store), and the load of "
+        "the server"},
     Row{Transport::too_slow, ErrorKind::unavailable, Retry::later, Layer::unknown,
         "the transfer took too long", "check the network and the load of the server"},
     Row{Transport::not_http, ErrorKind::unsupported, Retry::never, Layer::unknown,

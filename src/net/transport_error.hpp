@@ -15,12 +15,13 @@ enum class Transport : std::uint8_t {
   no_such_proxy,
   not_connected,
   not_connected_in_time,
-  lost,       // the connection ended or broke in the middle
-  stalled,    // nothing moved any more
-  too_slow,   // it took longer than any transfer may
-  not_http,   // what came is no HTTP
-  not_ftp,    // what came is no FTP
-  too_large,  // what came is larger than the caller takes
+  lost,         // the connection ended or broke in the middle
+  stalled,      // nothing moved any more
+  not_greeted,  // a server that should speak first did not
+  too_slow,     // it took longer than any transfer may
+  not_http,     // what came is no HTTP
+  not_ftp,      // what came is no FTP
+  too_large,    // what came is larger than the caller takes
   tls_failed,
   tls_not_offered,
   login_refused,

@@ -79,7 +79,7 @@ class Local(DoctorTest):
     def test_a_mount_for_reading_only(self):
         place = mounts.mount_tmpfs(self, self.path("mount"), 1 << 20)
         mounts.remount(self, place, "ro")
-        self.expect_fault(place, "write", "Read-only file system", "")
+        self.expect_fault(place, "write", "Read-only file system", "mount it for writing")
 
     def test_a_full_disk(self):
         place = mounts.mount_tmpfs(self, self.path("mount"), 64 << 10)
@@ -269,6 +269,12 @@ class Ssh(DoctorTest):
         self.restart("DenyUsers root")
         self.expect_fault(self.store, "login", "Permission denied", "a key that the server accepts")
 
+    def test_an_account_that_is_locked(self):
+        with open("/etc/shadow", encoding="utf-8") as file:
+            locked = [line.split(":")[0] for line in file if line.split(":")[1].startswith("!")]
+        self.expect_fault(self.store.replace("root@", locked[0] + "@"), "login",
+                          "Permission denied", "a key that the server accepts")
+
     def test_a_key_that_others_may_read(self):
         os.chmod(self.server.path("id"), 0o644)
         self.expect_fault(self.store, "login", "", "chmod 600")
@@ -297,6 +303,7 @@ class Ssh(DoctorTest):
         failed = [found for found in findings.values() if found["verdict"] == "failed"]
         self.assertEqual(len(failed), 1)
         self.assertIn("ermission denied", failed[0]["says"])
+        self.assertIn("what this user may do", failed[0]["next_step"])
 
     def test_a_full_disk_there(self):
         place = mounts.mount_tmpfs(self, self.path("mount"), 2 << 20)

@@ -7,10 +7,11 @@ import threading
 
 import sshd
 import trees
-from program import NOT_FOUND, ProgramTest
+from program import NOT_FOUND
+from test_doctor import DoctorTest
 
 
-class Mounted(ProgramTest):
+class Mounted(DoctorTest):
     def setUp(self):
         super().setUp()
         self.server = sshd.Server(self.path("sshd"))
@@ -72,3 +73,11 @@ class Mounted(ProgramTest):
         self.run_program("check", "--read-data")
         self.run_program("restore", "latest", "--to", self.path("out"))
         self.assertEqual(trees.compare_trees(self.source, self.path("out") + self.source), [])
+
+    def test_doctor_tells_a_share_that_is_dead_and_one_that_is_absent(self):
+        self.init()
+        self.sshfs.kill()
+        self.sshfs.wait()
+        self.expect_fault(self.repository, "place", "ransport endpoint is not connected", "mounted")
+        self.unmount()
+        self.expect_fault(self.repository, "place", "is not there", "mounted")

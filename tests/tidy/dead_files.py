@@ -67,3 +67,19 @@ def dead_links(project: Project) -> Iterator[Finding]:
             if path not in project.paths and path not in folders:
                 yield Finding("dead-link", file.path, file.line_at(match.start()),
                               f"{target} does not exist")
+
+
+NAMED_TEST = re.compile(r"`(test_\w+)\.\w+\.(test_\w+)`")
+
+
+def absent_tests(project: Project) -> Iterator[Finding]:
+    """What a document says that a test shows."""
+    texts = {file.path: file.text for file in project.files}
+    for file in project.files:
+        if not file.path.endswith(".md"):
+            continue
+        for match in NAMED_TEST.finditer(file.text):
+            module, name = match.groups()
+            if f"def {name}(" not in texts.get(f"tests/e2e/{module}.py", ""):
+                yield Finding("absent-test", file.path, file.line_at(match.start()),
+                              f"tests/e2e/{module}.py has no {name}")

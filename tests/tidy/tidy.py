@@ -28,6 +28,7 @@ RULES = (
     dead_files.headers_without_pragma_once,
     dead_files.folders_without_readme,
     dead_files.dead_links,
+    dead_files.absent_tests,
     text.loose_white_space,
     text.open_ends,
     text.machine_paths,

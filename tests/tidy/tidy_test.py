@@ -98,6 +98,11 @@ SAMPLES: dict[str, tuple[list[dict[str, str]], list[dict[str, str]]]] = {
         [{"docs/a.md": "[b](b.md)\n"}, {"a.md": "[b](docs/none.md#part)\n"}],
         [{"docs/a.md": "[b](../b.md#part) [c](https://example.org) [d](#here)\n", "b.md": ""}],
     ),
+    "absent-test": (
+        [{"a.md": "`test_a.A.test_b`\n"},
+         {"a.md": "`test_a.A.test_b`\n", "tests/e2e/test_a.py": "def test_bc():\n"}],
+        [{"a.md": "`test_a.A.test_b`\n", "tests/e2e/test_a.py": "def test_b(self):\n"}],
+    ),
     "white-space": (
         [{"a.md": "a \n"}, {"a.md": "a\r\n"}, {"a.md": "a"}, {"a.md": "a\n\n"}, {"a.cpp": "\ta\n"}],
         [{"a.md": "a\n\nb\n"}, {"tests/corpus/a": "a \t"}],

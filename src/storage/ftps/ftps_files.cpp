@@ -95,6 +95,7 @@ bool is_folder(FtpsClient& client, const std::string& path, const std::string& d
 void require_root(FtpsClient& client) {
   if (is_folder(client, client.root(), "opening the folder")) return;
   throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", client.store()))
+      .set_layer(base::Layer::place)
       .set_hint("check the path as the login sees it, and whether the disk is mounted there");
 }
 

@@ -63,8 +63,8 @@ constexpr std::array status_rows = {
     StatusRow{401, ErrorKind::access_denied,
               "check the token, and whether it is in the server's file of tokens"},
     StatusRow{403, ErrorKind::access_denied,
-              "what takes away from a repository needs a token of kind full: 'holdfast token add "
-              "--full' on the server's machine"},
+              "a token is for one repository, check the address; what takes away from it needs a "
+              "token of kind full: 'holdfast token add --full' on the server's machine"},
     StatusRow{404, ErrorKind::not_found,
               "check the address and the name of the repository; 'holdfast init' makes a new one"},
     StatusRow{405, ErrorKind::unsupported, not_ours_hint},
