@@ -127,15 +127,6 @@ std::optional<std::uint32_t> number_in(std::string_view name) {
   return number;
 }
 
-/// The copies that there are, by number.
-std::map<std::uint32_t, std::set<std::string>> list_copies(storage::Backend& backend) {
-  std::map<std::uint32_t, std::set<std::string>> found;
-  backend.list(std::string(prefix), [&](const storage::ObjectInfo& object) {
-    if (const auto number = number_in(object.name)) found[*number].insert(object.name);
-  });
-  return found;
-}
-
 struct WholeCopy {
   EpochRecord record;
   base::Bytes object;
@@ -199,10 +190,18 @@ std::vector<std::string> epoch_names(std::uint32_t number) {
   return names;
 }
 
-StoredEpochs load_epochs(storage::Backend& backend, const base::RepositoryId& repository,
-                         const crypto::PublicKey& owner) {
+EpochCopies list_epoch_copies(storage::Backend& backend) {
+  EpochCopies found;
+  backend.list(std::string(prefix), [&](const storage::ObjectInfo& object) {
+    if (const auto number = number_in(object.name)) found[*number].insert(object.name);
+  });
+  return found;
+}
+
+StoredEpochs load_epochs(storage::Backend& backend, const EpochCopies& listed,
+                         const base::RepositoryId& repository, const crypto::PublicKey& owner) {
   StoredEpochs stored;
-  for (const auto& [number, names] : list_copies(backend)) {
+  for (const auto& [number, names] : listed) {
     stored.newest = number;
     try {
       stored.records.push_back(load_copy(backend, number, names, repository, owner).record);
@@ -218,7 +217,7 @@ std::vector<DamagedEpoch> find_damaged_epochs(storage::Backend& backend,
                                               const base::RepositoryId& repository,
                                               const crypto::PublicKey& owner) {
   std::vector<DamagedEpoch> damaged;
-  for (const auto& [number, names] : list_copies(backend)) {
+  for (const auto& [number, names] : list_epoch_copies(backend)) {
     for (const auto& name : names) {
       try {
         static_cast<void>(load_copy(backend, number, {name}, repository, owner));
@@ -233,7 +232,7 @@ std::vector<DamagedEpoch> find_damaged_epochs(storage::Backend& backend,
 
 void complete_epoch_copies(storage::Backend& backend, const base::RepositoryId& repository,
                            const crypto::PublicKey& owner) {
-  for (const auto& [number, names] : list_copies(backend)) {
+  for (const auto& [number, names] : list_epoch_copies(backend)) {
     if (names.size() == copies) continue;
     const auto whole = load_copy(backend, number, names, repository, owner);
     for (const auto& name : epoch_names(number))

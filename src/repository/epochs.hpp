@@ -10,6 +10,8 @@
 #include "storage/backend.hpp"
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,8 +51,11 @@ struct StoredEpochs {
   std::uint32_t newest = 1;          // also of a damaged one
   std::vector<std::string> damage;   // an epoch of which no copy is whole: one sentence each
 };
-StoredEpochs load_epochs(storage::Backend& backend, const base::RepositoryId& repository,
-                         const crypto::PublicKey& owner);
+/// The names of the copies that there are, by number.
+using EpochCopies = std::map<std::uint32_t, std::set<std::string>>;
+EpochCopies list_epoch_copies(storage::Backend& backend);
+StoredEpochs load_epochs(storage::Backend& backend, const EpochCopies& listed,
+                         const base::RepositoryId& repository, const crypto::PublicKey& owner);
 /// A copy that is not what the owner signed.
 struct DamagedEpoch {
   std::string name;

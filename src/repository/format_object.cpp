@@ -84,13 +84,11 @@ void store_format(storage::Backend& backend, base::ByteView encoded) {
 FormatObject load_format(storage::Backend& backend) {
   std::optional<base::Error> damage;
   for (const auto& name : format_names()) {
-    if (!backend.stat(name)) continue;
     try {
       return decode_format(storage::get(backend, name, format_size_max));
     } catch (base::Error& error) {
-      if (error.kind() != base::ErrorKind::corrupt && error.kind() != base::ErrorKind::not_found) {
-        throw;
-      }
+      if (error.kind() == base::ErrorKind::not_found) continue;
+      if (error.kind() != base::ErrorKind::corrupt) throw;
       error.add_context(fmt::format("reading {} of {}", name, backend.describe()));
       if (!damage) damage = error;
     }

@@ -4,6 +4,7 @@
 #include "base/error.hpp"
 #include "base/task_group.hpp"
 #include "crypto/blake3.hpp"
+#include "storage/get_many.hpp"
 
 #include <dirent.h>
 #include <unistd.h>
@@ -300,7 +301,8 @@ IndexCache::File IndexCache::fetch_batch(std::span<const Stored> batch) {
     work({});
   } else {
     base::TaskGroup group;
-    for (std::size_t i = 0; i < std::min(batch.size(), io_threads_); ++i)
+    const auto threads = std::max<std::size_t>(io_threads_, storage::small_reads_max(backend_));
+    for (std::size_t i = 0; i < std::min(batch.size(), threads); ++i)
       group.spawn(work);
     group.join();
   }

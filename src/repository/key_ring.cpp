@@ -45,8 +45,8 @@ bool is_revoked(const std::vector<EpochRecord>& epochs, const crypto::PublicKey&
 }
 
 StoredEpochs stored_epochs(Repository& repository) {
-  auto stored =
-      load_epochs(repository.backend(), repository.id(), repository.keys().owner_signing_key);
+  auto stored = load_epochs(repository.backend(), list_epoch_copies(repository.backend()),
+                            repository.id(), repository.keys().owner_signing_key);
   if (!stored.damage.empty()) throw Error(ErrorKind::corrupt, stored.damage.front());
   return stored;
 }

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/little_endian.hpp"
 #include "collection_object.hpp"
+#include "storage/get_many.hpp"
 #include "tree_page.hpp"
 
 #include <fmt/format.h>
@@ -198,11 +199,6 @@ std::vector<std::uint64_t> KeySet::take() {
   return std::move(sorted_);
 }
 
-base::Bytes ReachGraph::read(const std::string& name) const {
-  const auto object = storage::get(backend_, name, reach_object_size_max);
-  return open_collection_object(reach_kind, name, object, repository_, keys_);
-}
-
 void ReachGraph::add_node(const ReachEntry& entry) {
   Node node{.page = entry.page, .first_edge = edges_.size(), .first_place = places_.size()};
   node.shape = entry.shape;
@@ -226,6 +222,24 @@ void ReachGraph::add_node(const ReachEntry& entry) {
   sorted_ = false;
 }
 
+void ReachGraph::read_all(const std::function<void(base::ByteView text)>& parse,
+                          const std::function<bool(const Error&)>& is_passed) {
+  std::vector<std::string> read;
+  const auto take = [&](const std::string& name, const storage::Fetch& fetch) {
+    base::Bytes text;
+    try {
+      text = open_collection_object(reach_kind, name, fetch(), repository_, keys_);
+    } catch (const Error& error) {
+      if (!is_passed(error)) throw;
+      return;
+    }
+    parse(text);
+    read.push_back(name);
+  };
+  storage::get_many(backend_, names_, reach_object_size_max, take);
+  names_ = std::move(read);
+}
+
 void ReachGraph::load() {
   names_.clear();
   nodes_.clear();
@@ -234,18 +248,11 @@ void ReachGraph::load() {
   dead_.clear();
   backend_.list(std::string(reach_prefix),
                 [&](const storage::ObjectInfo& object) { names_.push_back(object.name); });
-  // What a damaged object described is found to be missing when it is reached.
-  std::erase_if(names_, [&](const std::string& name) {
-    base::Bytes text;
-    try {
-      text = read(name);
-    } catch (const Error& error) {
-      if (!is_damage(error)) throw;
-      return true;
-    }
-    parse_reach(text, [&](const ReachEntry& entry) { add_node(entry); });
-    return false;
-  });
+  read_all(
+      [&](base::ByteView text) {
+        parse_reach(text, [&](const ReachEntry& entry) { add_node(entry); });
+      },
+      is_damage);
 }
 
 void ReachGraph::add(const base::ChunkId& page, const PageReferences& references) {
@@ -358,8 +365,8 @@ void ReachGraph::collect(KeySet& keys) {
   const auto collect_marked = [&](const ReachEntry& entry) {
     if (is_marked(entry.page)) collect_contents(entry, keys);
   };
-  for (const auto& name : names_)
-    parse_reach(read(name), collect_marked);
+  read_all([&](base::ByteView text) { parse_reach(text, collect_marked); },
+           [](const Error&) { return false; });
   parse_reach(extra_, collect_marked);
 }
 

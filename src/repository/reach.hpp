@@ -9,6 +9,7 @@
 // Ids are cut to eight bytes. Two ids with one key only make more be kept.
 #pragma once
 
+#include "base/error.hpp"
 #include "base/ids.hpp"
 #include "base/random.hpp"
 #include "page_references.hpp"
@@ -117,7 +118,9 @@ private:
     std::uint64_t page = 0;
     Places dead;
   };
-  base::Bytes read(const std::string& name) const;
+  /// Gives each object's text to `parse`; forgets the names of those that `is_passed` takes.
+  void read_all(const std::function<void(base::ByteView text)>& parse,
+                const std::function<bool(const base::Error&)>& is_passed);
   void add_node(const ReachEntry& entry);
   void sort();
   std::pair<std::size_t, std::size_t> range_of(std::uint64_t page) const;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "check_findings.hpp"
 #include "ledger_object.hpp"
+#include "storage/get_many.hpp"
 
 #include <algorithm>
 #include <set>
@@ -39,10 +40,10 @@ std::vector<std::string> list_ledger(Repository& repository, StoredReadLedger& s
 }
 
 /// False when the object is gone.
-bool load_object(Repository& repository, const std::string& name, StoredReadLedger& stored) {
+bool load_object(Repository& repository, const std::string& name, const storage::Fetch& fetch,
+                 StoredReadLedger& stored) {
   try {
-    const auto object = storage::get(repository.backend(), name, ledger_object_size_max);
-    for (const auto& reading : open_readings(name, object, repository.id(), repository.keys()))
+    for (const auto& reading : open_readings(name, fetch(), repository.id(), repository.keys()))
       stored.ledger.add(reading);
     stored.objects.push_back(name);
   } catch (const Error& error) {
@@ -109,8 +110,10 @@ StoredReadLedger load_read_ledger(Repository& repository) {
     StoredReadLedger stored{ReadLedger(now), {}, {}};
     const auto names = list_ledger(repository, stored);
     bool all = true;
-    for (const auto& name : names)
-      all = load_object(repository, name, stored) && all;
+    storage::get_many(repository.backend(), names, ledger_object_size_max,
+                      [&](const std::string& name, const storage::Fetch& fetch) {
+                        all = load_object(repository, name, fetch, stored) && all;
+                      });
     if (!clock_is_possible(repository)) stored.ledger = ReadLedger(now);
     if (all || attempt == attempts_max) return stored;
   }

@@ -43,7 +43,8 @@ std::string key_commands(Repository& repository, const SlotInfo& slot,
   auto& backend = repository.backend();
   const auto slot_name = std::string(slot_prefix) + slot.id;
   auto text = command_for(location, slot_name, storage::get(backend, slot_name, slot_size_max));
-  const auto stored = load_epochs(backend, repository.id(), repository.keys().owner_signing_key);
+  const auto stored = load_epochs(backend, list_epoch_copies(backend), repository.id(),
+                                  repository.keys().owner_signing_key);
   for (const auto& record : stored.records) {
     const auto name = epoch_names(record.number).front();
     if (backend.stat(name)) {

@@ -7,11 +7,14 @@
 #include "chunk_reader.hpp"
 #include "epochs.hpp"
 #include "slot_names.hpp"
+#include "storage/get_many.hpp"
 #include "unindexed_packs.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -60,22 +63,42 @@ struct OpenedSlot {
   SlotInfo info;
 };
 
+/// A slot as it was read, or why it was not.
+struct ReadSlot {
+  std::string name;
+  base::Bytes object;
+  std::optional<base::Error> failure;
+};
+
+std::vector<ReadSlot> read_slots(storage::Backend& backend) {
+  std::vector<std::string> names;
+  backend.list(std::string(slot_prefix), [&](const storage::ObjectInfo& object) {
+    if (names.size() < slots_max) names.push_back(object.name);
+  });
+  std::vector<ReadSlot> slots;
+  storage::get_many(backend, names, slot_size_max,
+                    [&](const std::string& name, const storage::Fetch& fetch) {
+                      try {
+                        slots.push_back({name, fetch(), {}});
+                      } catch (const base::Error& error) {
+                        slots.push_back({name, {}, error});
+                      }
+                    });
+  return slots;
+}
+
 /// Tries a credential on one slot after the other.
 class SlotSearch {
 public:
   SlotSearch(storage::Backend& backend, const FormatObject& format, const Credential& credential)
       : backend_(backend), format_(format), credential_(credential) {}
 
-  OpenedSlot run() {
-    std::vector<std::string> names;
-    backend_.list(std::string(slot_prefix), [&](const storage::ObjectInfo& object) {
-      if (names.size() < slots_max) names.push_back(object.name);
-    });
-    for (const auto& name : names) {
-      if (auto opened = try_slot(name)) return std::move(*opened);
+  OpenedSlot run(const std::vector<ReadSlot>& slots) {
+    for (const auto& slot : slots) {
+      if (auto opened = try_slot(slot)) return std::move(*opened);
     }
-    if (damage_ && names.size() == 1) throw *damage_;
-    if (names.empty()) {
+    if (damage_ && slots.size() == 1) throw *damage_;
+    if (slots.empty()) {
       throw base::Error(base::ErrorKind::corrupt,
                         fmt::format("{} has no key slots", backend_.describe()))
           .set_hint("put the key slot of the recovery sheet back under keys/, as the sheet says");
@@ -85,13 +108,13 @@ public:
 
 private:
   /// Nothing when this slot is not for this credential; damage is kept and others are tried.
-  std::optional<OpenedSlot> try_slot(const std::string& name) {
+  std::optional<OpenedSlot> try_slot(const ReadSlot& slot) {
     try {
-      const auto slot = storage::get(backend_, name, slot_size_max);
-      auto info = describe_slot(slot);
-      info.id = name.substr(slot_prefix.size());
+      if (slot.failure) throw base::Error(*slot.failure);
+      auto info = describe_slot(slot.object);
+      info.id = slot.name.substr(slot_prefix.size());
       if (!is_worth_trying(info)) return std::nullopt;
-      return OpenedSlot{open_slot(slot, format_.id, credential_), std::move(info)};
+      return OpenedSlot{open_slot(slot.object, format_.id, credential_), std::move(info)};
     } catch (base::Error& error) {
       if (error.kind() == base::ErrorKind::wrong_key) return std::nullopt;
       if (error.kind() != base::ErrorKind::corrupt &&
@@ -99,7 +122,7 @@ private:
           error.kind() != base::ErrorKind::not_found) {
         throw;
       }
-      error.add_context(fmt::format("reading key slot {} of {}", name, backend_.describe()));
+      error.add_context(fmt::format("reading key slot {} of {}", slot.name, backend_.describe()));
       if (!damage_) damage_ = error;
       return std::nullopt;
     }
@@ -217,10 +240,16 @@ std::unique_ptr<Repository> Repository::open(storage::Backend& backend,
                                              const Credential& credential,
                                              Environment environment) {
   crypto::initialise();
-  const auto format = load_format(backend);
-  auto opened = SlotSearch(backend, format, credential).run();
+  FormatObject format;
+  std::vector<ReadSlot> slots;
+  EpochCopies epochs;
+  const std::array<std::function<void()>, 3> reading = {
+      [&] { format = load_format(backend); }, [&] { slots = read_slots(backend); },
+      [&] { epochs = list_epoch_copies(backend); }};
+  storage::side_by_side(backend, reading);
+  auto opened = SlotSearch(backend, format, credential).run(slots);
   expect_owner(format, opened.keys);
-  const auto stored = load_epochs(backend, format.id, format.owner_signing_key);
+  const auto stored = load_epochs(backend, epochs, format.id, format.owner_signing_key);
   add_epochs(opened.keys, stored.records);
   auto state = std::make_unique<State>(backend, std::move(environment), format,
                                        std::move(opened.keys), std::move(opened.info));
@@ -280,7 +309,9 @@ crypto::BoxKeyPair Repository::epoch_pair(std::uint32_t number) const {
   const std::lock_guard lock(state.later_mutex);
   if (!state.later_keys || !has(*state.later_keys)) {
     auto keys = state.keys.clone();
-    add_epochs(keys, load_epochs(state.backend, state.format.id, keys.owner_signing_key).records);
+    add_epochs(keys, load_epochs(state.backend, list_epoch_copies(state.backend), state.format.id,
+                                 keys.owner_signing_key)
+                         .records);
     state.later_keys = std::move(keys);
   }
   return pair_in(*state.later_keys);

@@ -6,11 +6,14 @@
 #include "repository/snapshot.hpp"
 #include "sealed_record.hpp"
 #include "seen_records.hpp"
+#include "storage/get_many.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <set>
@@ -89,6 +92,11 @@ private:
   std::map<base::Hash, Record> records_;
 };
 
+struct Records {
+  std::vector<Snapshot> snapshots;
+  std::vector<Deletion> deletions;
+};
+
 SeenRecord seen_of(const base::Hash& id, const Snapshot& snapshot) {
   return {id, false, snapshot.writer, snapshot.sequence};
 }
@@ -137,10 +145,15 @@ struct SnapshotStore::State {
 
   template <class Record>
   Record load(const base::Hash& id);
-  template <class Record, class Open>
-  std::optional<Record> load_cached(const base::Hash& id, const Open& open) const;
+  template <class Record>
+  std::optional<Record> load_known(const base::Hash& id);
+  template <class Record>
+  Record load_stored(const base::Hash& id, const storage::Fetch& fetch);
+  template <class Record>
+  Record open(const base::Hash& id, base::ByteView object) const;
   template <class Record>
   std::vector<Record> load_all(const DamageSink& damaged);
+  Records load_both(const DamageSink& damaged);
   template <class Record>
   base::Hash store(Record& record, const CommitGate& gate = {});
   std::set<base::Hash> deleted_ids(const DamageSink& damaged);
@@ -153,40 +166,23 @@ struct SnapshotStore::State {
 
 template <class Record>
 Record SnapshotStore::State::load(const base::Hash& id) {
-  if (trusts_caches) {
-    if (auto record = known<Record>().find(id)) return std::move(*record);
-  }
-  using Traits = RecordTraits<Record>;
-  const auto name = object_name(Traits::kind, id);
-  return base::with_context(
-      [&] { return fmt::format("reading {} of {}", name, backend.describe()); },
-      [&] {
-        const auto open = [&](base::ByteView object) {
-          const auto opened = sealer.open(Traits::kind, id, object);
-          auto read = Traits::decode(opened.record, id);
-          sealer.verify(Traits::kind, read.writer, read.certificate, opened);
-          return read;
-        };
-        auto record = load_cached<Record>(id, open);
-        if (!record) {
-          const auto object = storage::get(backend, name, record_size_max);
-          record = open(object);
-          cache.add(Traits::kind, id, object);
-        }
-        known<Record>().add(id, *record);
-        return std::move(*record);
-      });
+  if (auto record = load_known<Record>(id)) return std::move(*record);
+  return load_stored<Record>(id, [&] {
+    return storage::get(backend, object_name(RecordTraits<Record>::kind, id), record_size_max);
+  });
 }
 
-/// Nothing when the cache does not have it whole.
-template <class Record, class Open>
-std::optional<Record> SnapshotStore::State::load_cached(const base::Hash& id,
-                                                        const Open& open) const {
+/// Nothing when neither memory nor the cache has it whole.
+template <class Record>
+std::optional<Record> SnapshotStore::State::load_known(const base::Hash& id) {
   if (!trusts_caches) return std::nullopt;
+  if (auto record = known<Record>().find(id)) return record;
   const auto object = cache.find(RecordTraits<Record>::kind, id);
   if (!object) return std::nullopt;
   try {
-    return open(*object);
+    auto record = open<Record>(id, *object);
+    known<Record>().add(id, record);
+    return record;
   } catch (const base::Error& error) {
     if (!is_damage(error.kind())) throw;
     return std::nullopt;
@@ -194,29 +190,78 @@ std::optional<Record> SnapshotStore::State::load_cached(const base::Hash& id,
 }
 
 template <class Record>
+Record SnapshotStore::State::load_stored(const base::Hash& id, const storage::Fetch& fetch) {
+  const auto& kind = RecordTraits<Record>::kind;
+  return base::with_context(
+      [&] { return fmt::format("reading {} of {}", object_name(kind, id), backend.describe()); },
+      [&] {
+        const auto object = fetch();
+        auto record = open<Record>(id, object);
+        cache.add(kind, id, object);
+        known<Record>().add(id, record);
+        return record;
+      });
+}
+
+template <class Record>
+Record SnapshotStore::State::open(const base::Hash& id, base::ByteView object) const {
+  using Traits = RecordTraits<Record>;
+  const auto opened = sealer.open(Traits::kind, id, object);
+  auto record = Traits::decode(opened.record, id);
+  sealer.verify(Traits::kind, record.writer, record.certificate, opened);
+  return record;
+}
+
+template <class Record>
 std::vector<Record> SnapshotStore::State::load_all(const DamageSink& damaged) {
   const auto& kind = RecordTraits<Record>::kind;
-  std::vector<std::string> names;
-  backend.list(std::string(kind.prefix),
-               [&](const storage::ObjectInfo& object) { names.push_back(object.name); });
   std::set<std::string> listed;
   std::vector<Record> records;
-  for (const auto& name : names) {
-    try {
-      const auto id = id_in_name(kind, name);
-      if (!id) {
-        throw base::Error(base::ErrorKind::corrupt,
-                          fmt::format("{} is not the name of a record", base::printable(name)));
-      }
-      if (!listed.insert(id->hex()).second) continue;  // a store that names it twice
-      records.push_back(load<Record>(*id));
-    } catch (const base::Error& error) {
-      if (error.kind() == base::ErrorKind::not_found) continue;  // forgotten meanwhile
-      if (!damaged || !is_damage(error.kind())) throw;
-      damaged(name, error.what());
+  std::vector<std::string> unknown;
+  const auto tell = [&](const std::string& name, const base::Error& error) {
+    if (error.kind() == base::ErrorKind::not_found) return;  // forgotten meanwhile
+    if (!damaged || !is_damage(error.kind())) throw base::Error(error);
+    damaged(name, error.what());
+  };
+  backend.list(std::string(kind.prefix), [&](const storage::ObjectInfo& object) {
+    const auto id = id_in_name(kind, object.name);
+    if (!id) {
+      tell(object.name,
+           base::Error(base::ErrorKind::corrupt, fmt::format("{} is not the name of a record",
+                                                             base::printable(object.name))));
+      return;
     }
-  }
+    if (!listed.insert(id->hex()).second) return;  // a store that names it twice
+    if (auto record = load_known<Record>(*id)) {
+      records.push_back(std::move(*record));
+    } else {
+      unknown.push_back(object.name);
+    }
+  });
+  storage::get_many(backend, unknown, record_size_max,
+                    [&](const std::string& name, const storage::Fetch& fetch) {
+                      try {
+                        records.push_back(load_stored<Record>(*id_in_name(kind, name), fetch));
+                      } catch (const base::Error& error) {
+                        tell(name, error);
+                      }
+                    });
   cache.keep_only(kind, listed);
+  return records;
+}
+
+Records SnapshotStore::State::load_both(const DamageSink& damaged) {
+  std::mutex telling;
+  const DamageSink tell = [&](const std::string& name, const std::string& why) {
+    const std::lock_guard lock(telling);
+    damaged(name, why);
+  };
+  const auto sink = damaged ? tell : damaged;
+  Records records;
+  const std::array<std::function<void()>, 2> works = {
+      [&] { records.deletions = load_all<Deletion>(sink); },
+      [&] { records.snapshots = load_all<Snapshot>(sink); }};
+  storage::side_by_side(backend, works);
   return records;
 }
 
@@ -305,9 +350,9 @@ void SnapshotStore::State::expect_none_lost() {
 /// What a deletion record says is gone counts for its own number too.
 ChainHead SnapshotStore::State::find_head(const Deletion* about_to_be_stored) {
   const DamageSink pass = [](const std::string&, const std::string&) {};
-  auto recorded = load_all<Deletion>(pass);
-  if (about_to_be_stored != nullptr) recorded.push_back(*about_to_be_stored);
-  return head_of(sealer.writer(), load_all<Snapshot>(pass), recorded);
+  auto records = load_both(pass);
+  if (about_to_be_stored != nullptr) records.deletions.push_back(*about_to_be_stored);
+  return head_of(sealer.writer(), records.snapshots, records.deletions);
 }
 
 DeletedRecord SnapshotStore::State::describe_for_deletion(const base::SnapshotId& id,
@@ -340,9 +385,8 @@ SnapshotStore::SnapshotStore(storage::Backend& backend, base::RepositoryId repos
 SnapshotStore::~SnapshotStore() = default;
 
 std::vector<Snapshot> SnapshotStore::list(const DamageSink& damaged) const {
-  const auto deletions = state_->load_all<Deletion>(damaged);
+  auto [snapshots, deletions] = state_->load_both(damaged);
   const auto deleted = ids_deleted_by(deletions);
-  auto snapshots = state_->load_all<Snapshot>(damaged);
   state_->remember(snapshots, deletions);
   std::erase_if(snapshots,
                 [&](const Snapshot& snapshot) { return deleted.contains(hash_of(snapshot.id)); });
@@ -416,7 +460,8 @@ void SnapshotStore::forget(const std::vector<base::SnapshotId>& ids, base::WallT
 std::vector<std::string> SnapshotStore::chain_problems() const {
   const DamageSink pass = [](const std::string&, const std::string&) {};
   const auto look = [&] {
-    return find_chain_problems(state_->load_all<Snapshot>(pass), state_->load_all<Deletion>(pass));
+    const auto records = state_->load_both(pass);
+    return find_chain_problems(records.snapshots, records.deletions);
   };
   auto problems = look();
   if (problems.empty()) return problems;
@@ -433,8 +478,7 @@ std::vector<LostRecord> SnapshotStore::lost_records() const {
   const auto lost = state_->find_lost();
   if (lost.empty()) return {};
   const DamageSink pass = [](const std::string&, const std::string&) {};
-  const auto snapshots = state_->load_all<Snapshot>(pass);
-  const auto deletions = state_->load_all<Deletion>(pass);
+  const auto [snapshots, deletions] = state_->load_both(pass);
   std::vector<LostRecord> described;
   for (const auto& record : lost) {
     const auto head = head_of(record.writer, snapshots, deletions).sequence;

@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "collection_object.hpp"
+#include "storage/get_many.hpp"
 #include "wire.hpp"
 
 #include <fmt/format.h>
@@ -51,7 +52,7 @@ bool is_damage(const Error& error) {
   return error.kind() == ErrorKind::corrupt || error.kind() == ErrorKind::wrong_key;
 }
 
-Tomb read_tomb(storage::Backend& backend, const std::string& name,
+Tomb read_tomb(const std::string& name, const storage::Fetch& fetch,
                const base::RepositoryId& repository, const KeyBundle& keys) {
   Tomb tomb;
   tomb.id = name.substr(tomb_prefix.size());
@@ -60,9 +61,8 @@ Tomb read_tomb(storage::Backend& backend, const std::string& name,
     return tomb;
   }
   try {
-    const auto object = storage::get(backend, name, tomb_size_max);
     auto id = std::move(tomb.id);
-    tomb = decode_tomb(open_collection_object(tomb_kind, name, object, repository, keys));
+    tomb = decode_tomb(open_collection_object(tomb_kind, name, fetch(), repository, keys));
     tomb.id = std::move(id);
   } catch (const Error& error) {
     if (!is_damage(error)) throw;
@@ -140,13 +140,14 @@ std::vector<Tomb> list_tombs(storage::Backend& backend, const base::RepositoryId
   });
   std::ranges::sort(names);
   std::vector<Tomb> tombs;
-  for (const auto& name : names) {
+  const auto take = [&](const std::string& name, const storage::Fetch& fetch) {
     try {
-      tombs.push_back(read_tomb(backend, name, repository, keys));
+      tombs.push_back(read_tomb(name, fetch, repository, keys));
     } catch (const Error& error) {
       if (error.kind() != ErrorKind::not_found) throw;
     }
-  }
+  };
+  storage::get_many(backend, names, tomb_size_max, take);
   return tombs;
 }
 

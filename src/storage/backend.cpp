@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::size_t name_size_max = 200;
 constexpr std::size_t name_parts_max = 4;
+/// What most small objects are below, so that one call reads them; and one request of SFTP.
+constexpr std::size_t first_read_size = 32UL * 1024;
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
@@ -63,23 +65,20 @@ PutOutcome put(Backend& backend, const std::string& name, base::ByteView bytes) 
 }
 
 base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max) {
-  const auto info = backend.stat(name);
-  if (!info) {
-    throw Error(ErrorKind::not_found,
-                fmt::format("reading {} in {}: there is no such object", name, backend.describe()));
+  const auto limit = size_max + 1;  // one more shows that it is too large
+  base::Bytes bytes;
+  for (auto room = std::min(first_read_size, limit);; room = std::min(16 * room, limit)) {
+    const auto before = bytes.size();
+    bytes.resize(room);
+    const auto count = backend.read(name, before, base::MutableBytes(bytes).subspan(before));
+    bytes.resize(before + count);
+    if (bytes.size() > size_max) break;
+    if (bytes.size() < room) return bytes;
   }
-  if (info->size > size_max) {
-    throw Error(ErrorKind::corrupt,
-                fmt::format("reading {} in {}: it has {} bytes where at most {} are expected", name,
-                            backend.describe(), info->size, size_max));
-  }
-  base::Bytes bytes(info->size);
-  const auto count = backend.read(name, 0, bytes);
-  if (count != bytes.size()) {
-    throw Error(ErrorKind::corrupt, fmt::format("reading {} in {}: it ended after {} of {} bytes",
-                                                name, backend.describe(), count, bytes.size()));
-  }
-  return bytes;
+  throw Error(ErrorKind::corrupt,
+              fmt::format("reading {} in {}: it has more than the {} bytes that are expected at "
+                          "most",
+                          name, backend.describe(), size_max));
 }
 
 }  // namespace holdfast::storage

@@ -35,6 +35,8 @@ void append_u32(base::Bytes& to, std::uint32_t value) {
   base::append(to, PacketWriter().u32(value).view());
 }
 
+bool carries_data(PacketType type) { return type == PacketType::read || type == PacketType::write; }
+
 std::string last_line_of(const std::string& text) {
   auto end = text.find_last_not_of("\r\n ");
   if (end == text.npos) return {};
@@ -83,7 +85,7 @@ SshFailure explain_ssh_failure(const std::string& last_words) {
 Connection::Connection(const std::vector<std::string>& arguments, std::string store,
                        unsigned stall_seconds)
     : store_(std::move(store)), stall_seconds_(stall_seconds), process_(arguments) {
-  asked_.insert(version_ticket);
+  asked_.emplace(version_ticket, PacketType::init);
   reader_.spawn([this](const std::stop_token& stopping) { read_replies(stopping); });
   base::Bytes packet;
   append_u32(packet, 5);
@@ -110,7 +112,8 @@ Connection::Ticket Connection::send(PacketType type, base::ByteView fields) {
     const std::lock_guard lock(mutex_);
     if (broken_) throw_broken();
     ticket = next_ticket_++;
-    asked_.insert(ticket);
+    asked_.emplace(ticket, type);
+    if (carries_data(type)) ++load_;
   }
   base::Bytes packet;
   packet.reserve(fields.size() + 9);
@@ -173,7 +176,7 @@ void Connection::drop(Ticket ticket) {
 
 std::size_t Connection::load() const {
   const std::lock_guard lock(mutex_);
-  return asked_.size();
+  return load_;
 }
 
 void Connection::read_replies(const std::stop_token& stopping) {
@@ -231,9 +234,12 @@ void Connection::take_packet(base::ByteView packet) {
   const auto fields = packet.last(reader.left());
   {
     const std::lock_guard lock(mutex_);
-    if (asked_.erase(ticket) == 0) {
+    const auto asked = asked_.find(ticket);
+    if (asked == asked_.end()) {
       throw Error(ErrorKind::io, "the server answered what it was not asked");
     }
+    if (carries_data(asked->second)) --load_;
+    asked_.erase(asked);
     ++packets_seen_;
     if (dropped_.erase(ticket) == 0) replies_[ticket] = {type, base::copy_of(fields)};
   }

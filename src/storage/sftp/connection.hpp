@@ -47,7 +47,7 @@ public:
   void drop(Ticket ticket);
 
   bool is_broken() const { return broken_; }
-  /// Requests that are under way.
+  /// Requests under way that carry data: what fills the line.
   std::size_t load() const;
   bool has_extension(const std::string& name) const { return extensions_.contains(name); }
   const std::string& store() const { return store_; }
@@ -73,7 +73,8 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   Ticket next_ticket_ = 1;
-  std::unordered_set<Ticket> asked_;
+  std::unordered_map<Ticket, PacketType> asked_;
+  std::size_t load_ = 0;
   std::unordered_set<Ticket> dropped_;
   std::unordered_map<Ticket, Reply> replies_;
   std::uint64_t packets_seen_ = 0;

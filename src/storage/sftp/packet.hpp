@@ -22,6 +22,7 @@ enum class PacketType : std::uint8_t {
   read = 5,
   write = 6,
   lstat = 7,
+  fstat = 8,
   opendir = 11,
   readdir = 12,
   remove = 13,

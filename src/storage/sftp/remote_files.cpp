@@ -83,8 +83,11 @@ Status wait_status(Connection& connection, Connection::Ticket ticket) {
   return status_of(connection.wait(ticket));
 }
 
-std::optional<FileAttributes> stat_file(Connection& connection, const std::string& path) {
-  const auto reply = connection.wait(ask(connection, PacketType::stat, path));
+namespace {
+
+std::optional<FileAttributes> wait_attributes(Connection& connection, Connection::Ticket ticket,
+                                              const std::string& path) {
+  const auto reply = connection.wait(ticket);
   if (reply.type == PacketType::attributes) {
     PacketReader reader(reply.fields);
     return read_attributes(reader);
@@ -95,12 +98,31 @@ std::optional<FileAttributes> stat_file(Connection& connection, const std::strin
   throw Error(ErrorKind::io, "the SFTP server gave an answer of another kind");
 }
 
-void require_directory(Connection& connection, const std::string& root) {
-  const auto there = stat_file(connection, root);
+}  // namespace
+
+std::optional<FileAttributes> stat_file(Connection& connection, const std::string& path) {
+  return wait_attributes(connection, ask(connection, PacketType::stat, path), path);
+}
+
+DirectoryCheck::DirectoryCheck(Connection& connection, std::string root)
+    : connection_(connection),
+      root_(std::move(root)),
+      asked_(ask(connection, PacketType::stat, root_)) {}
+
+DirectoryCheck::~DirectoryCheck() {
+  if (asked_) connection_.drop(*asked_);
+}
+
+void DirectoryCheck::require() {
+  const auto there = wait_attributes(connection_, *std::exchange(asked_, std::nullopt), root_);
   if (there && there->is_directory()) return;
-  throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", connection.store()))
+  throw Error(ErrorKind::not_found, fmt::format("the store {} is not there", connection_.store()))
       .set_hint("check the path, and whether the disk is mounted on the server")
       .set_layer(base::Layer::place);
+}
+
+void require_directory(Connection& connection, const std::string& root) {
+  DirectoryCheck(connection, root).require();
 }
 
 std::optional<std::uint64_t> free_bytes(Connection& connection, const std::string& path) {
@@ -179,6 +201,8 @@ std::size_t RemoteFile::read(std::uint64_t offset, base::MutableBytes into) cons
   std::vector<Asked> asked;
   for (std::size_t at = 0; at < into.size(); at += request_size_max)
     asked.push_back(ask_for(at, std::min(request_size_max, into.size() - at)));
+  // Else each short answer needs another wait to learn that nothing follows it.
+  if (size_ == unknown_size) ask_for_size();
   std::size_t end = into.size();
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const auto [at, size, ticket] = asked[i];
@@ -197,10 +221,23 @@ std::size_t RemoteFile::read(std::uint64_t offset, base::MutableBytes into) cons
       throw Error(ErrorKind::io, "the SFTP server sent other bytes than were asked for");
     }
     std::copy(bytes.begin(), bytes.end(), into.begin() + static_cast<std::ptrdiff_t>(at));
-    // Less than was asked for is allowed anywhere.
-    if (bytes.size() < size) asked.push_back(ask_for(at + bytes.size(), size - bytes.size()));
+    if (bytes.size() == size) continue;
+    const auto rest = at + bytes.size();
+    if (offset + rest >= size_) {
+      end = std::min(end, rest);
+    } else {  // less than was asked for is allowed anywhere
+      asked.push_back(ask_for(rest, size - bytes.size()));
+    }
   }
   return end;
+}
+
+void RemoteFile::ask_for_size() const {
+  const auto reply =
+      connection_->wait(connection_->send(PacketType::fstat, PacketWriter().bytes(handle_).view()));
+  if (reply.type != PacketType::attributes) return;  // then the end shows when it is read
+  PacketReader reader(reply.fields);
+  size_ = read_attributes(reader).size.value_or(unknown_size);
 }
 
 Connection::Ticket RemoteFile::write(std::uint64_t offset, base::ByteView bytes) const {

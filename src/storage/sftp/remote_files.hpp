@@ -3,7 +3,10 @@
 
 #include "connection.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +18,24 @@ void throw_unless_ok(const Connection& connection, const Status& status, const s
 Status wait_status(Connection& connection, Connection::Ticket ticket);
 /// Nothing when there is no such file.
 std::optional<FileAttributes> stat_file(Connection& connection, const std::string& path);
-/// Errors: not_found unless the directory `root` of the store is there.
+/// Asks at once whether the directory `root` of a store is there, and waits for the answer only
+/// when it matters.
+class DirectoryCheck {
+public:
+  DirectoryCheck(Connection& connection, std::string root);
+  ~DirectoryCheck();
+  DirectoryCheck(const DirectoryCheck&) = delete;
+  DirectoryCheck& operator=(const DirectoryCheck&) = delete;
+
+  /// Once. Errors: not_found unless it was there.
+  void require();
+
+private:
+  Connection& connection_;
+  const std::string root_;
+  std::optional<Connection::Ticket> asked_;
+};
+/// The same, at once.
 void require_directory(Connection& connection, const std::string& root);
 /// Free bytes below `path`; nothing when the server does not say.
 std::optional<std::uint64_t> free_bytes(Connection& connection, const std::string& path);
@@ -39,7 +59,7 @@ public:
 
   Connection& connection() const { return *connection_; }
   const std::shared_ptr<Connection>& shared_connection() const { return connection_; }
-  /// As Backend::read, with all requests under way at once.
+  /// As Backend::read, with all requests under way at once. The file must not grow meanwhile.
   std::size_t read(std::uint64_t offset, base::MutableBytes into) const;
   /// Asks for the bytes to be written; at most `request_size_max` of them.
   Connection::Ticket write(std::uint64_t offset, base::ByteView bytes) const;
@@ -52,8 +72,12 @@ public:
 
 private:
   const std::shared_ptr<Connection> connection_;
+  void ask_for_size() const;
+
   const std::string path_;
   base::Bytes handle_;
+  static constexpr std::uint64_t unknown_size = UINT64_MAX;
+  mutable std::atomic<std::uint64_t> size_ = unknown_size;  // of an object it stays the same
 };
 
 /// The entries of several directories, with all requests under way at once; of each its position in

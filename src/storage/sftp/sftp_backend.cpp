@@ -82,11 +82,12 @@ public:
     check_prefix(prefix);
     // Gathered first: a list that broke half-way is asked for again, and nothing is visited twice.
     const auto found = run([&](const auto& connection, int) {
-      require_directory(*connection, place_.root);
+      DirectoryCheck root(*connection, place_.root);
       std::vector<ObjectInfo> infos;
       walk(
           *connection, prefix, [&](const ObjectInfo& info) { infos.push_back(info); },
           [](const std::string&, const DirectoryEntry&) {});
+      root.require();
       return infos;
     });
     for (const auto& info : found)

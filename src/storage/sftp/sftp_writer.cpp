@@ -1,6 +1,7 @@
 // What is appended is on its way at once, under a name that no object has, and kept until the
-// server confirms it. When the connection is lost the next one goes on from there, so that a cut
-// costs what was under way and no more.
+// server confirms it. When the connection is lost the next one goes on from there. What the server
+// has of the rest, though its answers got lost, is compared and not sent again, so that a cut costs
+// what had not reached the server and no more.
 //
 // What was confirmed over a lost connection is only known to have been in the server's memory, and
 // the server may have gone down with the line. So it is read back, once, after all was made durable
@@ -124,12 +125,13 @@ private:
       request.ticket.reset();
     file_.reset();
     auto connection = place_.pool.pick();
-    if (confirmed_ == 0) {
+    const auto there = temporary_.empty() ? std::nullopt : stat_file(*connection, temporary_);
+    if (!there && confirmed_ == 0) {
       create(std::move(connection));
       return;
     }
-    const auto there = stat_file(*connection, temporary_);
-    if (!there || there->size.value_or(0) < confirmed_) {
+    const auto size = there ? there->size.value_or(0) : 0;
+    if (size < confirmed_) {
       throw Error(ErrorKind::unavailable,
                   fmt::format("storing {} on {}: the server has lost what it had confirmed", path_,
                               connection->store()))
@@ -138,12 +140,25 @@ private:
     }
     file_ =
         std::make_shared<RemoteFile>(std::move(connection), temporary_, RemoteFile::Mode::resume);
+    settle_arrived(size);
     doubtful_ = {confirmed_, digest_.value()};
   }
 
+  /// Of what is under way, the first requests that the server has in its `size` bytes.
+  void settle_arrived(std::uint64_t size) {
+    const RemoteFile file(file_->shared_connection(), temporary_, RemoteFile::Mode::read);
+    base::Bytes arrived(static_cast<std::size_t>(std::min(size, sent_) - confirmed_));
+    arrived.resize(file.read(confirmed_, arrived));
+    for (base::ByteView rest = arrived; !under_way_.empty();) {
+      const auto& bytes = under_way_.front().bytes;
+      if (bytes.empty() || bytes.size() > rest.size()) return;
+      if (!std::ranges::equal(bytes, rest.first(bytes.size()))) return;
+      rest = rest.subspan(bytes.size());
+      settle_front();
+    }
+  }
+
   void create(std::shared_ptr<Connection> connection) {
-    // The reply to an earlier attempt may be what got lost.
-    if (!temporary_.empty()) forget_temporary(*connection);
     temporary_ = directory_of(path_) + "/" + temporary_name(place_.random);
     const auto make = [&] {
       file_ = std::make_shared<RemoteFile>(connection, temporary_, RemoteFile::Mode::create);
@@ -182,10 +197,14 @@ private:
 
   void settle_oldest() {
     persist([&] {
-      auto& oldest = under_way_.front();
-      const auto ticket = *std::exchange(oldest.ticket, std::nullopt);
+      if (under_way_.empty()) return;  // all of it had arrived over a connection that is gone
+      const auto ticket = *std::exchange(under_way_.front().ticket, std::nullopt);
       require_written(wait_status(file_->connection(), ticket));
+      settle_front();
     });
+  }
+
+  void settle_front() {
     const auto& oldest = under_way_.front();
     digest_.update(oldest.bytes);
     confirmed_ += oldest.bytes.size();
