@@ -17,7 +17,7 @@ import sshd  # noqa: E402
 DELAY_SECONDS = 0.05  # on each way
 GOALS = {"sftp": 2, "sftp, delayed": 3, "s3": 2}
 LISTING_SECONDS_MAX = 3
-PACKS = 10_000
+SNAPSHOTS, PACK_BYTES = 100, 350  # make more than 10,000 packs
 CUTS, UPLOAD_BYTES, CUT_TOLERANCE = 20, 10**9, 0.05
 
 
@@ -188,18 +188,21 @@ def listing_rows(scratch, filler):
                                            else "store/site")
             here.env["HOLDFAST_REPO"] = here.repository
             here.init()
-            measure.run([filler, here.repository, here.cache, "bench", "100", "4000"])
+            measure.run([filler, here.repository, here.cache, "bench", str(SNAPSHOTS),
+                         str(PACK_BYTES)])
             packs = sum(len(names) for _, _, names in os.walk(here.repository + "/packs"))
             far = FarHoldfast(scratch, store)
-            for what, arguments in (("snapshots", ["snapshots"]),
-                                    ("plan of a prune", ["prune", "--dry-run"])):
+            # The plan also reads the index and what snapshots reach, a million chunks of each.
+            for what, verb, limit in (("snapshots", ["snapshots"], LISTING_SECONDS_MAX),
+                                      ("plan of a prune", ["prune", "--dry-run"], None)):
                 measure.remove(far.cache)
                 measure.settle(scratch)
-                cost = far.call(*arguments)
-                good = "reached" if cost.seconds < LISTING_SECONDS_MAX else "MISSED"
+                cost = far.call(*verb)
+                good = "" if limit is None else \
+                    f"{limit} s {'reached' if cost.seconds < limit else 'MISSED'}"
                 rows.append(f"| {Store.name}, delayed: {what} of {packs} packs, nothing cached "
                             f"| {cost.seconds:.2f} s ({cost.cpu:.2f}), {cost.memory:.0f} MB | | "
-                            f"| {LISTING_SECONDS_MAX} s {good} |")
+                            f"| {good} |")
                 print(rows[-1], flush=True)
         finally:
             store.stop()
@@ -247,5 +250,6 @@ def section(work, scratch, runs, filler):
              "| work | holdfast | restic | restic / holdfast | goal |", "|---|---|---|---|---|"]
     lines += compare("sftp", lambda: Sftp(scratch), work, scratch, runs)
     lines += compare("s3", lambda: S3(scratch), work, scratch, runs)
-    lines += compare("sftp, delayed", lambda: Sftp(scratch, DELAY_SECONDS), work, scratch, runs)
+    # Once: it takes restic many minutes, nearly all of them waiting, which does not vary.
+    lines += compare("sftp, delayed", lambda: Sftp(scratch, DELAY_SECONDS), work, scratch, 1)
     return lines + listing_rows(scratch, filler) + cut_rows(scratch) + [""]
