@@ -116,7 +116,8 @@ TEST_F(CutSftpTest, ACutCostsNoMoreThanWasUnderWay) {
   random_.fill(large);
   CuttingProxy proxy(shared_sftp_server().port());
   const auto backend = open_behind(proxy);
-  const auto before = proxy.relayed();
+  const auto up_before = proxy.relayed(Way::up);
+  const auto down_before = proxy.relayed(Way::down);
   const auto writer = backend->create("large");
   constexpr std::size_t pieces = 6;
   const auto piece_size = large.size() / pieces;
@@ -126,8 +127,11 @@ TEST_F(CutSftpTest, ACutCostsNoMoreThanWasUnderWay) {
   }
   EXPECT_EQ(writer->commit(), PutOutcome::stored);
   EXPECT_TRUE(proxy.has_cut());
-  // Once there, at the end most of it back to be compared, and a window of ssh for each cut.
-  EXPECT_LT(proxy.relayed() - before, 2 * large.size() + pieces * (std::size_t{3} << 20));
+  // For each cut a window of ssh once more there, and back to be compared what was under way; at
+  // the end most of it back.
+  constexpr auto mib = std::size_t{1} << 20;
+  EXPECT_LT(proxy.relayed(Way::up) - up_before, large.size() + pieces * 3 * mib);
+  EXPECT_LT(proxy.relayed(Way::down) - down_before, large.size() + pieces * 5 * mib);
   EXPECT_EQ(get(*backend, "large", large.size()), large);
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(store()))
