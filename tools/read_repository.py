@@ -234,6 +234,17 @@ class Chunks(Records):
         need(data[16:48] == pack_id and not any(data[168:]), "its header is another pack's")
         return data, self.id + pack_id + data[11:16]
 
+    def explain(self, pack_id):
+        """A pack that is not here may be in another store instead: its mark says in which."""
+        name = f"elsewhere/{pack_id.hex()}"
+        if (self.root / pack_name(pack_id)).exists() or not (self.root / name).exists():
+            return
+        body, _ = open_envelope(self.read(name), b"HFAWAY\r\n")
+        mark = decode("Elsewhere", open_small_box(self.keys.index_key, b"holdfast/v1/elsewhere",
+                                                  body, self.id + name.encode()))
+        raise Damaged(f"{pack_name(pack_id)} is kept in the store {mark.store.decode()} only: "
+                      "read that instead")
+
     def pack_key(self, pack_id):
         """The key of a pack, and the start of the associated data of its segments."""
         if pack_id not in self.pack_keys:
@@ -248,6 +259,7 @@ class Chunks(Records):
 
     def read_segment(self, pack_id, position, offset, stored):
         """The chunks of the segment at `offset`."""
+        self.explain(pack_id)
         key, associated = self.pack_key(pack_id)
         data = self.read(pack_name(pack_id), offset, stored, ENCODED_MAX + FRAME + 16)
         magic, at, box_size, encoded_size, encoding = struct.unpack("<4sIIIB", data[:17])

@@ -1,6 +1,7 @@
 #include "copy_targets.hpp"
 
 #include "base/error.hpp"
+#include "base/error_kinds.hpp"
 #include "base/units.hpp"
 #include "config/nearest.hpp"
 #include "repository/format_object.hpp"
@@ -108,6 +109,45 @@ std::unique_ptr<storage::Backend> open_copy_store(Session& session, const CopyTa
                                     "--create",
                                     target.name));
   }
+}
+
+storage::Backend* CopyStores::find(const std::string& name) {
+  if (const auto known = stores_.find(name); known != stores_.end()) return known->second.get();
+  auto& store = stores_[name];
+  for (const auto& target : configured_copies(session_)) {
+    if (target.name != name) continue;
+    try {
+      auto opened = open_copy_store(session_, target, false);
+      if (repository::load_format(*opened).id == session_.repository().id()) {
+        store = std::move(opened);
+      }
+    } catch (const Error&) {
+      store = nullptr;  // it is not at hand, for whatever reason: who needs it says so
+    }
+  }
+  return store.get();
+}
+
+int for_each_copy(Session& session, std::string_view key, const std::vector<CopyTarget>& targets,
+                  const std::function<int(const CopyTarget&)>& work,
+                  const std::function<void(const CopyTarget&, const Failure&)>& failed) {
+  auto& json = session.console().json();
+  json.key(key).begin_array();
+  int exit_code = base::exit_done;
+  for (const auto& target : targets) {
+    int code = base::exit_done;
+    try {
+      code = work(target);
+    } catch (const Error& error) {
+      if (targets.size() == 1) throw;
+      const auto failure = failure_of(error);
+      failed(target, failure);
+      code = failure.exit_code;
+    }
+    if (exit_code == base::exit_done) exit_code = code;
+  }
+  json.end_array();
+  return exit_code;
 }
 
 std::optional<OpenedCopy> open_nearest_copy(Session& session,

@@ -3,9 +3,12 @@
 #include "session.hpp"
 #include "storage/backend.hpp"
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::cli {
@@ -31,6 +34,26 @@ std::vector<CopyTarget> copy_targets_of_site(Session& session, const std::string
 /// set: a disk that is not mounted must not become an empty copy.
 std::unique_ptr<storage::Backend> open_copy_store(Session& session, const CopyTarget& target,
                                                   bool create);
+
+/// Copies by their names in the configuration, each opened when it is first asked for.
+class CopyStores {
+public:
+  explicit CopyStores(Session& session) : session_(session) {}
+
+  /// Null when no site lists it, when it is not at hand, or when another repository is there.
+  storage::Backend* find(const std::string& name);
+
+private:
+  Session& session_;
+  std::map<std::string, std::unique_ptr<storage::Backend>> stores_;
+};
+
+/// Runs `work` on each target; it adds an object to the array `key` of the report and returns an
+/// exit code. One that fails does not keep the others from their turn: `failed` adds the object in
+/// its place. When there is one alone, it fails as it does. Returns the first code that is not 0.
+int for_each_copy(Session& session, std::string_view key, const std::vector<CopyTarget>& targets,
+                  const std::function<int(const CopyTarget&)>& work,
+                  const std::function<void(const CopyTarget&, const Failure&)>& failed);
 
 struct OpenedCopy {
   CopyTarget target;

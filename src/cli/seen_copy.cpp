@@ -100,7 +100,8 @@ void recall(Session& session, SeenCopy& copy) {
 /// Whether a pack is missing that the copy itself means to have, and that any snapshot may need.
 bool lost_packs(const copies::CopyPlan& plan, const std::vector<repository::PackInfo>& indexed) {
   return std::ranges::any_of(indexed, [&](const auto& pack) {
-    return std::ranges::binary_search(plan.packs, pack.id, {}, &repository::StoredPack::id);
+    return std::ranges::binary_search(plan.packs, pack.id, {}, &repository::StoredPack::id) ||
+           std::ranges::binary_search(plan.away, pack.id, {}, &repository::StoredPack::id);
   });
 }
 

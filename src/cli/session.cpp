@@ -11,7 +11,9 @@
 #include "crypto/blake3.hpp"
 #include "crypto/keys.hpp"
 #include "key_files.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/holds.hpp"
+#include "repository/stored_objects.hpp"
 #include "storage/wrappers/wrappers.hpp"
 #include "text.hpp"
 
@@ -320,8 +322,13 @@ std::unique_ptr<storage::Backend> Session::open_any_place() {
     fallbacks.push_back(
         {target.name, [this, target] { return open_copy_store(*this, target, false); }});
   }
-  return storage::with_fallbacks(*places_.back(), std::move(fallbacks),
-                                 [this](const std::string& text) { console_.warn(text); });
+  return storage::with_fallbacks(
+      *places_.back(), std::move(fallbacks),
+      [this](const std::string& text) { console_.warn(text); },
+      [&inner = *places_.back()](const std::string& name) {
+        const auto pack = repository::pack_of_object(name);
+        return pack && repository::is_away(inner, *pack);
+      });
 }
 
 repository::Repository& Session::repository() {

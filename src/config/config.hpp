@@ -97,6 +97,7 @@ struct TokenSettings {
 /// In which classes of a bucket packs of content are kept.
 struct TierSettings {
   std::vector<policy::LifecycleRule> lifecycle;  // in the order of their times
+  Place store_place{};                           // of the rule that names a store
   bool keeps_newest = false;                     // where they are: what the newest snapshots need
   std::vector<policy::PriceOverride> prices;
   std::string currency;  // empty: that of the built-in prices

@@ -3,12 +3,16 @@
 #include "base/error.hpp"
 #include "base/fd.hpp"
 #include "base/units.hpp"
+#include "config/nearest.hpp"
 #include "sections.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace holdfast::config {
 
@@ -49,6 +53,53 @@ void read_sites(Reading& reading, const YAML::Node& node, Config& config) {
                  });
 }
 
+/// The same place, written as a path or a URL.
+bool is_same_place(std::string_view a, std::string_view b) {
+  constexpr std::string_view file = "file://";
+  for (auto* text : {&a, &b}) {
+    if (text->starts_with(file)) text->remove_prefix(file.size());
+    while (text->size() > 1 && text->ends_with('/'))
+      text->remove_suffix(1);
+  }
+  return a == b;
+}
+
+bool is_copy(const Config& config, const std::string& store) {
+  return std::ranges::any_of(config.sites, [&](const Site& site) {
+    return std::ranges::find(site.copies, store) != site.copies.end();
+  });
+}
+
+/// Packs leave the repository for one of its copies, which has all of them, and nothing else.
+void check_moves(Reading& reading, const Config& config) {
+  for (const auto& store : config.stores) {
+    if (store.tiers.lifecycle.empty() || store.tiers.lifecycle.back().store.empty()) continue;
+    const auto& to = store.tiers.lifecycle.back().store;
+    const auto& place = store.tiers.store_place;
+    const auto name = fmt::format("stores.{}.lifecycle", store.name);
+    const bool is_repository = config.repository ? is_same_place(*config.repository, store.url)
+                                                 : !is_copy(config, store.name);
+    if (!is_repository) {
+      reading.mistake(place,
+                      fmt::format("{}: packs go to another store from the repository only", name),
+                      "write the rule into the store that has the url of 'repository'");
+    } else if (config.find_store(to) == nullptr) {
+      std::vector<std::string> known;
+      known.reserve(config.stores.size());
+      for (const auto& other : config.stores)
+        known.push_back(other.name);
+      const auto meant = nearest(to, known);
+      reading.mistake(place, fmt::format("{} names '{}', which is not in stores", name, to),
+                      meant.empty() ? "describe it in the section stores"
+                                    : fmt::format("did you mean '{}'?", meant));
+    } else if (to == store.name || !is_copy(config, to)) {
+      reading.mistake(place, fmt::format("{}: {} is no copy", name, to),
+                      fmt::format("list it in 'copies' of a site: copies: [{}]",
+                                  to == store.name ? "far" : to));
+    }
+  }
+}
+
 void read_root(Reading& reading, const YAML::Node& node, Config& config) {
   Section root(reading, node, "");
   if (auto repository = root.text("repository")) {
@@ -67,6 +118,7 @@ void read_root(Reading& reading, const YAML::Node& node, Config& config) {
   if (const auto sites = root.take("sites"); sites.IsDefined()) {
     read_sites(reading, sites, config);
   }
+  check_moves(reading, config);
   root.finish();
 }
 

@@ -132,8 +132,38 @@ TEST(Config, ClassesOfABucketAndTheirPricesAreRead) {
               HasSubstr("must be thawed"));
   EXPECT_THAT(mistakes("prices: [{ class: IA, gib: much }]"), HasSubstr("no amount of money"));
   EXPECT_THAT(mistakes("prices: [{ class: IA, takes: 5m }]"), HasSubstr("keeping and thawing"));
-  EXPECT_THAT(mistakes_of("stores: { a: { url: \"file:///b\", lifecycle: [] } }\n"),
-              HasSubstr("stores.a.lifecycle is for s3://"));
+  EXPECT_THAT(mistakes("lifecycle: [{ after: 1d, class: IA, store: b }]"),
+              HasSubstr("a class and a store"));
+  EXPECT_THAT(mistakes_of("stores: { a: { url: \"file:///b\", "
+                          "lifecycle: [{ after: 1d, class: IA }] } }\n"),
+              HasSubstr("classes are for s3://"));
+}
+
+TEST(Config, PacksLeaveTheRepositoryForACopy) {
+  const auto mistakes = [](const std::string& rules, const std::string& copies = "far",
+                           const std::string& repository = "/r") {
+    return mistakes_of("repository: " + repository +
+                       "\nstores:\n"
+                       "  local:\n"
+                       "    url: file:///r\n"
+                       "    lifecycle: [" +
+                       rules +
+                       "]\n"
+                       "  far: { url: \"oss://b/p\" }\n"
+                       "sites: { s: { files: [/f], copies: [" +
+                       copies + "] } }\n");
+  };
+  EXPECT_EQ(mistakes("{ after: 30 days, store: far }"), "");
+  EXPECT_EQ(mistakes("{ after: 30 days, store: far }", "far", "file:///r/"), "");
+  const auto unknown = mistakes("{ after: 30 days, store: fat }");
+  EXPECT_THAT(unknown, HasSubstr("h.yaml:5:17: stores.local.lifecycle names 'fat'"));
+  EXPECT_THAT(unknown, HasSubstr("did you mean 'far'?"));
+  EXPECT_THAT(mistakes("{ after: 30 days, store: far }", ""), HasSubstr("far is no copy"));
+  EXPECT_THAT(mistakes("{ after: 30 days, store: local }"), HasSubstr("local is no copy"));
+  EXPECT_THAT(mistakes("{ after: 30 days, store: far }", "far", "/other"),
+              HasSubstr("from the repository only"));
+  EXPECT_THAT(mistakes("{ after: 1d, store: far }, { after: 2d, store: far }"),
+              HasSubstr("let that be last"));
 }
 
 TEST(Config, PasswordsOfAStoreAreNamedAndNotWritten) {

@@ -107,7 +107,7 @@ void check_settings_have_use(Reading& reading, const Store& store, const YAML::N
       KindOfSettings{in_buckets,
                      {"endpoint", "region", "profile", "credentials_file", "credentials_command",
                       "storage_class", "encryption", "encryption_key", "exclusive_create", "lock",
-                      "lock_mode", "lifecycle", "keep_newest", "prices", "currency"}},
+                      "lock_mode", "prices", "currency"}},
       KindOfSettings{over_s3, {"addressing"}},
       KindOfSettings{in_clouds, {"network"}}};
   if (!node.IsMap()) return;

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <string_view>
 
@@ -15,18 +17,27 @@ constexpr std::size_t prices_max = 100;
 
 std::string_view scheme_of(std::string_view url) { return url.substr(0, url.find("://")); }
 
-policy::LifecycleRule read_rule(Reading& reading, const YAML::Node& node, const std::string& name) {
+constexpr std::array with_classes = {"s3", "oss", "cos"};
+
+policy::LifecycleRule read_rule(Reading& reading, const YAML::Node& node, const std::string& name,
+                                std::string_view scheme) {
   Section section(reading, node, name);
-  policy::LifecycleRule rule;
   const auto after = section.duration("after");
   const auto storage_class = section.text("class");
+  const auto store = section.text("store");
   section.finish();
-  if (!after || !storage_class) {
-    reading.mistake(node, fmt::format("{} has no {}", name, after ? "class" : "after"),
-                    "write { after: 30 days, class: IA }");
-    return rule;
+  const auto* const example =
+      "write { after: 30 days, class: IA } or { after: 30 days, store: nas }";
+  if (!after || (!storage_class && !store)) {
+    reading.mistake(node, fmt::format("{} has no {}", name, after ? "class" : "after"), example);
+  } else if (storage_class && store) {
+    reading.mistake(node, fmt::format("{} has a class and a store", name),
+                    "the store says its class itself, with storage_class or rules of its own");
+  } else if (storage_class && std::ranges::find(with_classes, scheme) == with_classes.end()) {
+    reading.mistake(node, fmt::format("{}: classes are for s3://, oss://, cos:// only", name),
+                    "write { after: 30 days, store: NAME }, a store among the copies");
   }
-  return {*after, *storage_class};
+  return {after.value_or(0), storage_class.value_or(""), store.value_or("")};
 }
 
 std::optional<double> read_amount(Reading& reading, Section& section, const YAML::Node& node,
@@ -83,7 +94,8 @@ TierSettings read_tiers(Reading& reading, Section& parent, const std::string& ur
   const auto name = parent.name_of("lifecycle");
   for_each_element(reading, rules, name, [&](const YAML::Node& node) {
     if (tiers.lifecycle.size() == rules_max) return;
-    tiers.lifecycle.push_back(read_rule(reading, node, name));
+    tiers.lifecycle.push_back(read_rule(reading, node, name, scheme_of(url)));
+    if (!tiers.lifecycle.back().store.empty()) tiers.store_place = place_of(node);
   });
   const auto list =
       policy::with_overrides(policy::built_in_prices(scheme_of(url)), tiers.prices, tiers.currency);

@@ -1,4 +1,6 @@
 #include "copies/copy.hpp"
+#include "copies/moves.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/prune.hpp"
 #include "repository/stored_objects.hpp"
 
@@ -12,14 +14,16 @@ using repository::StoredPack;
 
 namespace {
 
-/// Packs of the copy that the repository has no more, and will never have again. The copy is listed
-/// first, so that what comes meanwhile is not among them.
+/// Packs of the copy that the repository has no more, and will never have again, nor relies on
+/// there. The copy is listed first, so that what comes meanwhile is not among them.
 std::set<base::PackId> deleted_here(Repository& source, Repository& copy) {
   const auto there = repository::list_packs(copy.backend());
   const auto here = repository::list_packs(source.backend());
+  const auto away = repository::list_marked_packs(source.backend()).away;
   std::set<base::PackId> deleted;
   for (const auto& pack : there) {
-    if (!std::ranges::binary_search(here, pack.id, {}, &StoredPack::id)) deleted.insert(pack.id);
+    const bool is_here = std::ranges::binary_search(here, pack.id, {}, &StoredPack::id);
+    if (!is_here && !away.contains(pack.id)) deleted.insert(pack.id);
   }
   return deleted;
 }
@@ -46,8 +50,9 @@ std::uint64_t drop_old_index(Repository& source, Repository& copy) {
 
 }  // namespace
 
-CollectReport collect_copy(Repository& source, Repository& copy, base::ProgressObserver& progress,
-                           const std::stop_token& stopping) {
+CollectReport collect_copy(Repository& source, Repository& copy, const std::string& name,
+                           base::ProgressObserver& progress, const std::stop_token& stopping) {
+  settle_released(source, copy.backend(), name);
   repository::PruneOptions options;
   options.only = deleted_here(source, copy);
   CollectReport report;

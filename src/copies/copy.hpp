@@ -7,6 +7,7 @@
 #include "storage/backend.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ namespace holdfast::copies {
 struct CopyPlan {
   bool is_new = false;                        // there is nothing yet
   std::vector<repository::StoredPack> packs;  // to be sent, as they lie here
+  std::vector<repository::StoredPack> away;   // lacking there, and in yet another store, not here
   std::vector<std::string> broken_packs;      // there, and not of the right size
   std::vector<std::string> objects;           // to be sent: format, keys, reach, index
   std::vector<std::string> records;           // to be sent, in the order of their chains
@@ -29,7 +31,7 @@ struct CopyPlan {
 
   std::uint64_t pack_bytes() const;
   bool up_to_date() const {
-    return packs.empty() && objects.empty() && records.empty() && forgotten.empty();
+    return packs.empty() && away.empty() && objects.empty() && records.empty() && forgotten.empty();
   }
 };
 
@@ -40,6 +42,9 @@ struct CopyOptions {
   bool read_back = false;
   /// Removes key slots from the copy that the repository has no more.
   bool remove_slots = false;
+  /// The store of that name, for packs that are there instead of in the repository; null when it is
+  /// not at hand. What it returns is borrowed. Threads: called from one.
+  std::function<storage::Backend*(const std::string& store)> open_store{};
 };
 
 /// What a prune of a copy did.
@@ -81,10 +86,12 @@ CopyReport run_copy(repository::Repository& source, storage::Backend& copy,
                     const CopyOptions& options, base::ProgressObserver& progress,
                     const std::stop_token& stopping);
 
-/// Deletes from the copy, opened as `copy`, the packs that the repository has deleted and that no
-/// snapshot there needs. To be called after run_copy. May be killed at any point and repeated.
+/// Deletes from the copy, opened as `copy` and called `name` in the configuration, the packs that
+/// the repository has deleted and that no snapshot there needs. To be called after run_copy. May be
+/// killed at any point and repeated.
 /// Errors: access_denied for a role that does not maintain; as repository::apply_prune.
 CollectReport collect_copy(repository::Repository& source, repository::Repository& copy,
-                           base::ProgressObserver& progress, const std::stop_token& stopping);
+                           const std::string& name, base::ProgressObserver& progress,
+                           const std::stop_token& stopping);
 
 }  // namespace holdfast::copies

@@ -109,7 +109,7 @@ TEST_F(CopyTest, WhatTheRepositoryDeletedGoesThereToo) {
   EXPECT_FALSE(plan_copy(*site_.repository, *copy_).superfluous.empty());
   copy();
   const auto there = open_copy(*copy_);
-  const auto report = collect_copy(*site_.repository, *there, site_.progress, {});
+  const auto report = collect_copy(*site_.repository, *there, "copy", site_.progress, {});
   EXPECT_GT(report.packs_deleted, 0U);
   EXPECT_EQ(report.packs_kept, 0U);
   for (const auto* prefix : {"packs/", "index/", "snapshots/", "tombs/", "leases/"}) {
@@ -124,7 +124,7 @@ TEST_F(CopyTest, PacksThatTheRepositoryLostStayWhereTheyAreNeeded) {
   for (const auto& name : site_.names("packs/"))
     site_.memory->remove(name);
   const auto there = open_copy(*copy_);
-  const auto report = collect_copy(*site_.repository, *there, site_.progress, {});
+  const auto report = collect_copy(*site_.repository, *there, "copy", site_.progress, {});
   EXPECT_EQ(report.packs_deleted, 0U);
   EXPECT_EQ(report.packs_kept, names(*copy_, "packs/").size());
   expect_whole(*copy_);

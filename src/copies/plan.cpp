@@ -1,5 +1,6 @@
 #include "base/error.hpp"
 #include "copies/copy.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/format_object.hpp"
 #include "repository/snapshot.hpp"
 
@@ -51,6 +52,10 @@ std::vector<StoredPack> packs_of(Repository& source) {
   return stored;
 }
 
+bool has(const std::vector<StoredPack>& packs, const base::PackId& id) {
+  return std::ranges::binary_search(packs, id, {}, &StoredPack::id);
+}
+
 void plan_packs(Repository& source, const std::vector<StoredPack>& there, CopyPlan& plan) {
   for (const auto& pack : packs_of(source)) {
     const auto at = std::ranges::lower_bound(there, pack.id, {}, &StoredPack::id);
@@ -61,9 +66,13 @@ void plan_packs(Repository& source, const std::vector<StoredPack>& there, CopyPl
   }
   // Listed after those there: a pack that is nowhere here went before, and never comes back.
   const auto here = repository::list_packs(source.backend());
+  const auto away = repository::list_marked_packs(source.backend()).away;
   for (const auto& pack : there) {
-    if (!std::ranges::binary_search(here, pack.id, {}, &StoredPack::id)) {
-      plan.superfluous.push_back(pack);
+    if (!has(here, pack.id) && !away.contains(pack.id)) plan.superfluous.push_back(pack);
+  }
+  for (const auto& pack : source.index().packs()) {
+    if (away.contains(pack.id) && !has(here, pack.id) && !has(there, pack.id)) {
+      plan.away.push_back({pack.id, pack.size});
     }
   }
 }

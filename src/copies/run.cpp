@@ -1,7 +1,9 @@
 #include "base/error.hpp"
 #include "base/task_group.hpp"
+#include "base/units.hpp"
 #include "copies/copy.hpp"
 #include "repository/copy_lease.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/format_object.hpp"
 #include "repository/read_ledger.hpp"
 #include "repository/reader_lease.hpp"
@@ -72,6 +74,7 @@ private:
     packs_ = plan.packs.size();
     bytes_ = plan.pack_bytes();
     tell();
+    send_from_elsewhere(plan, lease);
     std::atomic<std::size_t> next = 0;
     base::TaskGroup group(stopping_);
     const auto threads = std::min<std::size_t>(std::max(options_.streams, 1U), plan.packs.size());
@@ -79,14 +82,32 @@ private:
       group.spawn([&](const std::stop_token& token) {
         for (auto at = next++; at < plan.packs.size(); at = next++) {
           base::check_cancelled(token);
-          send_pack_of(plan.packs[at], lease, token);
+          send_pack_of(source_.backend(), plan.packs[at], lease, token);
         }
       });
     }
     group.join();
   }
 
-  void send_pack_of(const StoredPack& pack, const repository::CopyLease& lease,
+  /// What the repository gave up comes from the store that keeps it.
+  void send_from_elsewhere(const CopyPlan& plan, const repository::CopyLease& lease) {
+    for (const auto& pack : plan.away) {
+      base::check_cancelled(stopping_);
+      const auto name = repository::pack_object_name(pack.id);
+      const auto mark = repository::find_mark(source_, pack.id, repository::PackMark::away);
+      const auto store = mark ? mark->store : std::string("another store");
+      auto* const from = mark && options_.open_store ? options_.open_store(store) : nullptr;
+      // It may be the very store that is brought up to date.
+      if (from == nullptr || !from->stat(name)) {
+        note(name, fmt::format("is kept in {} only, which {}", base::printable(store),
+                               from == nullptr ? "is not at hand" : "has lost it"));
+        continue;
+      }
+      send_pack_of(*from, pack, lease, stopping_);
+    }
+  }
+
+  void send_pack_of(Backend& from, const StoredPack& pack, const repository::CopyLease& lease,
                     const std::stop_token& token) {
     const auto name = repository::pack_object_name(pack.id);
     if (lease.is_doomed(pack.id)) {
@@ -96,16 +117,27 @@ private:
           .set_hint(fmt::format("let it end (holdfast prune --repo {}), then copy again",
                                 copy_.describe()));
     }
-    drop_if_broken(pack, name);
-    auto outcome = send_pack(source_.backend(), copy_, pack, token);
+    const bool was_broken = drop_if_broken(from, pack, name);
+    auto outcome = send_pack(from, copy_, pack, token);
     const bool sent = outcome == Outcome::sent || outcome == Outcome::mended;
-    if (sent && options_.read_back && !pack_is_whole(copy_, pack, token)) {
+    // Who read what was broken says nothing of what comes in its place.
+    const bool reads_back = options_.read_back || was_broken;
+    if (sent && reads_back && !comes_back(pack, token)) {
       note_reading(pack, repository::ReadResult::damaged);
       note(name, fmt::format("does not come back from {} as it was sent", copy_.describe()));
       return;
     }
-    if (sent && options_.read_back) note_reading(pack, repository::ReadResult::whole);
     count_pack(pack, name, outcome);
+  }
+  bool comes_back(const StoredPack& pack, const std::stop_token& token) {
+    try {
+      if (!pack_is_whole(copy_, pack, token)) return false;
+      note_reading(pack, repository::ReadResult::whole);
+    } catch (const Error& error) {
+      // Nobody asked for it, and it can be read after a thaw only.
+      if (options_.read_back || error.kind() != ErrorKind::frozen) throw;
+    }
+    return true;
   }
   void note_reading(const StoredPack& pack, repository::ReadResult result) {
     const auto now = source_.environment().clock.wall_now().seconds;
@@ -114,11 +146,13 @@ private:
   }
 
   /// What has another size is no whole copy of the pack; here it is whole, or can be made so.
-  void drop_if_broken(const StoredPack& pack, const std::string& name) {
+  /// True when it was.
+  bool drop_if_broken(Backend& from, const StoredPack& pack, const std::string& name) {
     const auto there = copy_.stat(name);
-    if (!there || there->size == pack.size || pack.is_archived) return;
-    if (!pack_is_whole(source_.backend(), pack, stopping_)) return;
+    if (!there || there->size == pack.size || pack.is_archived) return false;
+    if (!pack_is_whole(from, pack, stopping_)) return false;
     static_cast<void>(copy_.remove(name));
+    return true;
   }
 
   void count_pack(const StoredPack& pack, const std::string& name, Outcome outcome) {

@@ -225,6 +225,20 @@ Outcome send_pack(Backend& from, Backend& to, const StoredPack& pack,
   return send_mended(from, to, pack);
 }
 
+bool packs_agree(Backend& a, Backend& b, const StoredPack& pack) {
+  const auto name = repository::pack_object_name(pack.id);
+  const auto size = pipeline::trailer_size_bound(pack.size);
+  base::Bytes of_a(size);
+  base::Bytes of_b(size);
+  try {
+    read_whole(a, name, pack.size - size, of_a);
+    read_whole(b, name, pack.size - size, of_b);
+  } catch (const NotReadable&) {
+    return false;
+  }
+  return of_a == of_b;
+}
+
 bool pack_is_whole(Backend& store, const StoredPack& pack, const std::stop_token& stopping) {
   try {
     PackReading(store, pack).run([](base::ByteView) {}, stopping);

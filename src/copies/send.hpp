@@ -28,6 +28,10 @@ Outcome send_envelope(storage::Backend& from, storage::Backend& to, const std::s
 Outcome send_pack(storage::Backend& from, storage::Backend& to, const repository::StoredPack& pack,
                   const std::stop_token& stopping);
 
+/// Whether the pack in both stores says of itself that it has the same content: their trailers,
+/// with the checksums of all sectors, are equal. Errors: as the stores, but for damage.
+bool packs_agree(storage::Backend& a, storage::Backend& b, const repository::StoredPack& pack);
+
 /// Whether the pack in `store` is what was written, by the checksums in it; reads all of it.
 /// Errors: of the store, but for damage; frozen when it must be thawed before it is read.
 bool pack_is_whole(storage::Backend& store, const repository::StoredPack& pack,

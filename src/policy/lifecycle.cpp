@@ -19,7 +19,9 @@ public:
     if (!pack.since) return {Reason::unknown_age};
     const auto in_class = now_.seconds - pack.since->seconds;
     const auto current =
-        std::ranges::find(rules_, pack.storage_class, &LifecycleRule::storage_class);
+        pack.storage_class.empty()
+            ? rules_.end()
+            : std::ranges::find(rules_, pack.storage_class, &LifecycleRule::storage_class);
     const bool was_moved = current != rules_.end() && pack.storage_class != class_of_new_;
     const auto age = in_class + (was_moved ? current->after_seconds : 0);
     auto due = rules_.end();
@@ -32,7 +34,7 @@ public:
     if (pack.is_newest) return {Reason::newest};
     const auto* from = prices_.find(pack.storage_class);
     if (from != nullptr && in_class < from->seconds_min) return {Reason::minimum_time};
-    return {Reason::due, due->storage_class};
+    return {Reason::due, due->storage_class, due->store};
   }
 
 private:
@@ -83,6 +85,10 @@ std::optional<std::string> mistake_in(std::span<const LifecycleRule> rules,
   for (std::size_t i = 1; i < rules.size(); ++i) {
     if (rules[i].after_seconds <= rules[i - 1].after_seconds) {
       return "each rule must come later than the one before it";
+    }
+    if (!rules[i - 1].store.empty()) {
+      return "what is in " + rules[i - 1].store +
+             " alone goes on by the rules of that store: let that be last";
     }
     if (rules[i].storage_class == rules[i - 1].storage_class) {
       return "two rules name the class " + rules[i].storage_class;

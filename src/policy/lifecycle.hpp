@@ -13,10 +13,11 @@
 
 namespace holdfast::policy {
 
-/// Packs of content go into a class so long after they were stored.
+/// Packs of content go into a class, or into another store alone, so long after they were stored.
 struct LifecycleRule {
   std::int64_t after_seconds = 0;
-  std::string storage_class;
+  std::string storage_class;  // empty for another store
+  std::string store{};        // its name in the configuration; else empty
 };
 
 /// A pack of content as a store has it.
@@ -44,7 +45,8 @@ std::string_view name_of(LifecycleReason reason);
 
 struct LifecycleChoice {
   LifecycleReason reason = LifecycleReason::young;
-  std::string to{};  // of `due` only
+  std::string to{};     // of `due` only: a class, or nothing for another store
+  std::string store{};  // of `due` only: that store
 };
 
 /// One choice for each pack. `rules` are in the order of their times. How old a pack is that a rule

@@ -33,6 +33,19 @@ TEST(Lifecycle, APackGoesWhereTheLastRuleThatIsDueSays) {
   EXPECT_EQ(choose(pack(90)).to, "Archive");
 }
 
+TEST(Lifecycle, APackGoesToAnotherStoreFromAnyClass) {
+  const std::vector<LifecycleRule> away = {{30 * day, "IA"}, {90 * day, "", "far"}};
+  const auto go = [&](const TieredPack& one) {
+    return plan_lifecycle(away, {&one, 1}, prices, "", now).front();
+  };
+  EXPECT_EQ(go(pack(30)).to, "IA");
+  EXPECT_EQ(go(pack(89, "")).to, "IA");
+  for (const auto& old : {pack(90), pack(90, ""), pack(60, "IA")}) {
+    EXPECT_EQ(go(old).reason, Reason::due);
+    EXPECT_EQ(go(old).store, "far");
+  }
+}
+
 TEST(Lifecycle, OfAPackThatWasMovedTheTimeBeforeCounts) {
   // It came to IA after 30 days or more.
   EXPECT_EQ(choose(pack(59, "IA")).reason, Reason::there);

@@ -4,6 +4,7 @@
 #include "repository/repository.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -21,12 +22,23 @@ struct CheckOptions {
   std::optional<std::uint64_t> budget_bytes{};
   /// Whether the ledger is told which packs were read.
   bool keep_ledger = false;
+  /// The store of that name, for packs that are there instead; null when it is not at hand, which
+  /// is no damage. What it returns is borrowed.
+  std::function<storage::Backend*(const std::string& store)> open_store{};
 };
 
 struct CheckProblem {
   std::string object;  // "packs/ab/...", "snapshots/...", "index/..."
   std::string message;
   std::vector<std::string> affected;  // snapshots or paths that need it, the first hundred
+};
+
+/// Packs that another store has instead of this one.
+struct PacksElsewhere {
+  std::string store;  // empty: nobody can tell
+  std::uint64_t packs = 0;
+  std::uint64_t bytes = 0;
+  bool was_looked_at = false;  // else it was not at hand
 };
 
 struct CheckReport {
@@ -41,8 +53,9 @@ struct CheckReport {
   std::uint64_t bytes_left = 0;      // of these
   std::uint64_t packs_frozen = 0;    // there, with the right size, and not read
   std::uint64_t bytes_frozen = 0;    // of these
-  std::string ledger_note{};         // why the ledger does not know of this check; else empty
-  std::string left_out{};            // what this role cannot check; empty for who may read all
+  std::vector<PacksElsewhere> elsewhere{};
+  std::string ledger_note{};  // why the ledger does not know of this check; else empty
+  std::string left_out{};     // what this role cannot check; empty for who may read all
   std::vector<CheckProblem> problems;
   /// Whether one of the problems is that records are gone or fork, and not only damage.
   bool tampered = false;
@@ -57,6 +70,7 @@ struct CheckReport {
 ///            every chunk hashed.
 ///
 /// Packs in a class that must be thawed are not read: they are no damage, and nothing is thawed.
+/// Those that another store has instead are looked at, and with read_data read, there.
 ///
 /// A role that cannot read contents checks all but trees and contents, with read_data the checksums
 /// of all sectors; one without the index only what stands outside of seals, and records.

@@ -73,20 +73,22 @@ void CheckFindings::lose_pack(const base::PackId& pack) {
   lost_[pack].whole = true;
 }
 
-void CheckFindings::miss_pack(const base::PackId& pack, const std::string& object) {
-  add(object, missing_message);
+void CheckFindings::miss_pack(const base::PackId& pack, const std::string& object,
+                              std::string_view where) {
+  const auto message = std::string(missing_message).append(where);
+  add(object, message);
   lose_pack(pack);
   const std::lock_guard lock(mutex_);
-  missing_.insert(object);
+  missing_[object] = message;
 }
 
 void CheckFindings::forgive_missing() {
   const std::lock_guard lock(mutex_);
-  for (const auto& object : missing_) {
+  for (const auto& [object, message] : missing_) {
     const auto found = problems_.find(object);
     if (found == problems_.end()) continue;
     const auto& problem = found->second;
-    if (problem.message == missing_message && problem.affected.empty()) problems_.erase(found);
+    if (problem.message == message && problem.affected.empty()) problems_.erase(found);
   }
 }
 

@@ -29,7 +29,8 @@ public:
   void lose_segment(const base::PackId& pack, std::uint32_t position);
   void lose_pack(const base::PackId& pack);
   /// As lose_pack, and a problem of `object` unless forgive_missing is called.
-  void miss_pack(const base::PackId& pack, const std::string& object);
+  /// `where` goes on from "is missing".
+  void miss_pack(const base::PackId& pack, const std::string& object, std::string_view where = "");
   /// Takes back what nobody is affected by: a prune that stood still for long may have named packs
   /// that another moved or deleted.
   void forgive_missing();
@@ -46,7 +47,7 @@ private:
     std::set<std::uint32_t> positions;
   };
   std::map<base::PackId, Lost> lost_;
-  std::set<std::string> missing_;
+  std::map<std::string, std::string> missing_;  // messages, by object
 };
 
 }  // namespace holdfast::repository

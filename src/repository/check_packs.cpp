@@ -2,7 +2,9 @@
 
 #include "base/error.hpp"
 #include "base/task_group.hpp"
+#include "check_elsewhere.hpp"
 #include "pack_verifier.hpp"
+#include "repository/elsewhere.hpp"
 
 #include <fmt/format.h>
 
@@ -102,6 +104,7 @@ private:
 struct PacksInStore {
   std::vector<base::PackId> ids;            // of all, sorted
   std::vector<const IndexedPack*> indexed;  // by id
+  std::vector<const IndexedPack*> away;     // that another store has instead, by id
   std::set<base::PackId> archived;          // of these, and of those that no index names
 };
 
@@ -128,12 +131,19 @@ PacksInStore compare_with_store(Repository& repository, const std::vector<Indexe
   std::sort(stored.begin(), stored.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   for (const auto& pack : stored)
     present.ids.push_back(pack.id);
+  std::optional<std::set<base::PackId>> away;  // listed when something is missing, after the packs
   auto at = stored.begin();
   for (const auto& pack : packs) {
     at = std::lower_bound(at, stored.end(), pack.info.id,
                           [](const auto& a, const auto& b) { return a.id < b; });
     if (at == stored.end() || at->id != pack.info.id) {
-      findings.miss_pack(pack.info.id, pack_object_name(pack.info.id));
+      if (!away) away = list_marked_packs(repository.backend()).away;
+      const auto name = pack_object_name(pack.info.id);
+      if (away->contains(pack.info.id)) {
+        present.away.push_back(&pack);
+      } else if (!repository.backend().stat(name)) {  // else it just came back
+        findings.miss_pack(pack.info.id, name);
+      }
       continue;
     }
     if (at->size != pack.info.size) {
@@ -225,16 +235,17 @@ private:
 /// What each thread does until no pack is left.
 class PackWork {
 public:
-  PackWork(Repository& repository, PackQueue& queue, PackReadings& readings, PackProgress& done,
-           CheckFindings& findings)
+  PackWork(Repository& repository, const PackPlaces& places, PackQueue& queue,
+           PackReadings& readings, PackProgress& done, CheckFindings& findings)
       : repository_(repository),
+        places_(places),
         queue_(queue),
         readings_(readings),
         done_(done),
         findings_(findings) {}
 
   void run(const std::stop_token& token) {
-    PackVerifier verifier(repository_, findings_);
+    PackVerifier verifier(repository_, places_, findings_);
     for (;;) {
       const auto next = queue_.next(token);
       if (const auto* piece = std::get_if<PackPiece>(&next)) {
@@ -264,6 +275,7 @@ private:
   }
 
   Repository& repository_;
+  const PackPlaces& places_;
   PackQueue& queue_;
   PackReadings& readings_;
   PackProgress& done_;
@@ -280,11 +292,17 @@ void check_packs(Repository& repository, const std::vector<IndexedPack>& packs,
   auto present = compare_with_store(repository, packs, findings, report);
   find_duplicates(repository, present, findings);
   leave_frozen(present, report);
+  const auto places = look_elsewhere(repository, present.away, options, findings, report);
+  for (const auto* pack : present.away) {
+    if (places.contains(pack->info.id)) present.indexed.push_back(pack);
+    present.ids.push_back(pack->info.id);
+  }
+  std::ranges::sort(present.ids);
   auto tasks = plan_tasks(present.indexed, log);
   PackProgress done(tasks, progress);
   PackQueue queue(std::move(tasks));
   PackReadings readings(log, findings);
-  PackWork work(repository, queue, readings, done, findings);
+  PackWork work(repository, places, queue, readings, done, findings);
   log.keep([&] {
     base::TaskGroup group(std::move(stopping));
     for (unsigned i = 0; i < options.threads; ++i)

@@ -119,9 +119,13 @@ TEST_F(ColdPacksTest, WhatWentMeanwhileIsNotMoved) {
   EXPECT_THAT(report.problems, IsEmpty());
 }
 
-TEST(PackTiers, AStoreWithOneClassIsToldSo) {
-  TestRepository plain;
-  EXPECT_EQ(kind_of_failure([&] { survey_tiers(*plain.repository); }), ErrorKind::unsupported);
+TEST(PackTiers, InAStoreWithoutClassesPacksOfContentAreInOneWithoutAName) {
+  CollectionRepository plain;
+  plain.back_up(*plain.repository, "a", files({1, 2}));
+  const auto tiers = survey_tiers(*plain.repository);
+  ASSERT_EQ(tiers.content.size(), 1U);
+  EXPECT_EQ(tiers.content[0].storage_class, "");
+  EXPECT_FALSE(tiers.content[0].is_archived);
 }
 
 }  // namespace

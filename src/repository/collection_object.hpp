@@ -1,5 +1,5 @@
-// How the objects of the collection of garbage lie in the store: leases, tombs, holds and reach
-// objects.
+// How the objects of the collection of garbage lie in the store: leases, tombs, holds, marks of
+// packs elsewhere and reach objects.
 // Whoever writes or collects holds the index key; none of them needs to read contents.
 #pragma once
 
@@ -22,6 +22,7 @@ inline constexpr CollectionKind lease_kind{"HFLEASE\n", "holdfast/v1/lease"};
 inline constexpr CollectionKind lease_end_kind{"HFLEAEND", "holdfast/v1/lease end"};
 inline constexpr CollectionKind tomb_kind{"HFTOMB\r\n", "holdfast/v1/tomb"};
 inline constexpr CollectionKind hold_kind{"HFHOLD\r\n", "holdfast/v1/hold"};
+inline constexpr CollectionKind elsewhere_kind{"HFAWAY\r\n", "holdfast/v1/elsewhere"};
 inline constexpr CollectionKind reach_kind{"HFREACH\n", "holdfast/v1/reach"};
 
 /// `name` is the object's: a box moved to another name does not open.

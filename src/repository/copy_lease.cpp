@@ -16,19 +16,19 @@ LeaseStore lease_store_in(storage::Backend& copy, Repository& source) {
   return {copy, source.id(), source.keys(), environment.clock, environment.random};
 }
 
-LeaseOptions lease_options() {
+LeaseOptions lease_options(const std::string& purpose) {
   LeaseOptions options;
-  options.purpose = "copy";
+  options.purpose = purpose;
   return options;
 }
 
 }  // namespace
 
 struct CopyLease::State {
-  State(Repository& from, storage::Backend& store)
+  State(Repository& from, storage::Backend& store, const std::string& purpose)
       : source(from),
         copy(store),
-        lease(lease_store_in(store, from), lease_options(), Renewal::by_thread, nullptr),
+        lease(lease_store_in(store, from), lease_options(purpose), Renewal::by_thread, nullptr),
         tombed(list_tombs(store, from.id(), from.keys())) {}
 
   Repository& source;
@@ -37,12 +37,14 @@ struct CopyLease::State {
   const TombedPacks tombed;  // before
 };
 
-CopyLease::CopyLease(Repository& source, storage::Backend& copy)
-    : state_(std::make_unique<State>(source, copy)) {}
+CopyLease::CopyLease(Repository& source, storage::Backend& copy, const std::string& purpose)
+    : state_(std::make_unique<State>(source, copy, purpose)) {}
 
 CopyLease::~CopyLease() = default;
 
 bool CopyLease::is_doomed(const base::PackId& pack) const { return state_->tombed.contains(pack); }
+
+void CopyLease::expect_held() { state_->lease->expect_held(); }
 
 void CopyLease::commit(const base::SnapshotId& snapshot, base::ByteView record) {
   const auto& environment = state_->source.environment();

@@ -6,6 +6,7 @@
 #include "storage/backend.hpp"
 
 #include <memory>
+#include <string>
 
 namespace holdfast::repository {
 
@@ -14,12 +15,15 @@ namespace holdfast::repository {
 /// Threads: is_doomed from any; the rest from one at a time.
 class CopyLease {
 public:
-  /// Errors: as the stores.
-  CopyLease(Repository& source, storage::Backend& copy);
+  /// `copy` may be the source's own store too. `purpose` is for people who wonder why a prune
+  /// waits. Errors: as the stores.
+  CopyLease(Repository& source, storage::Backend& copy, const std::string& purpose = "copy");
   ~CopyLease();
 
   /// Whether a prune of the copy, begun before this lease, means to delete the pack there.
   bool is_doomed(const base::PackId& pack) const;
+  /// Errors: conflict when it was taken away: what came before may not be relied on.
+  void expect_held();
   /// Stores the last snapshot to be sent, whose sealed record is `record`, and ends the lease. What
   /// was sent under it is safe when this returns.
   /// Errors: conflict when the lease was taken away meanwhile.

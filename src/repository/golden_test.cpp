@@ -9,6 +9,7 @@
 #include "proto/tree.pb.h"
 #include "reach.hpp"
 #include "records_testing.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/format_object.hpp"
 #include "repository/holds.hpp"
 #include "sealed_record.hpp"
@@ -114,6 +115,20 @@ TEST(Golden, Hold) {
   EXPECT_EQ(hex(encode_hold({{1000, 0}, "audit"})), "08d00f12056175646974");
   for (const auto* wrong : {"", "no hold"})
     EXPECT_THROW(decode_hold(base::as_bytes(wrong)), base::Error) << wrong;
+}
+
+TEST(Golden, PackElsewhere) {
+  EXPECT_EQ(hex(encode_elsewhere({{1000, 0}, "far"})), "08d00f1203666172");
+  const auto read = decode_elsewhere(encode_elsewhere({{1000, 0}, "far"}));
+  EXPECT_EQ(read.since.seconds, 1000);
+  EXPECT_EQ(read.store, "far");
+  const auto id = numbered_id<base::PackId>(1);
+  EXPECT_EQ(mark_object_name(id, PackMark::away), "elsewhere/" + id.hex());
+  EXPECT_EQ(mark_object_name(id, PackMark::kept), "elsewhere/" + id.hex() + ".kept");
+  EXPECT_EQ(mark_object_name(id, PackMark::released), "elsewhere/" + id.hex() + ".released");
+  const auto too_long = encode_elsewhere({{1000, 0}, std::string(201, 'x')});
+  for (const auto wrong : {base::ByteView(), base::as_bytes("no mark"), base::ByteView(too_long)})
+    EXPECT_THROW(decode_elsewhere(wrong), base::Error);
 }
 
 TEST(Golden, Tomb) {

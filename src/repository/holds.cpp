@@ -73,19 +73,23 @@ std::vector<std::uint64_t> needed_keys(Repository& repository,
   return keys.take();
 }
 
-/// Every pack with a copy of something that is needed.
-std::set<std::string> needed_packs(Repository& repository, const std::vector<Snapshot>& snapshots) {
+}  // namespace
+
+std::set<base::PackId> packs_needed_by(Repository& repository,
+                                       const std::vector<Snapshot>& snapshots) {
   const auto keys = needed_keys(repository, snapshots);
   const auto& index = repository.fresh_index();
   std::set<std::uint32_t> numbers;
   index.for_each_in_pack([&](const base::ChunkId& id, std::uint32_t pack, std::uint32_t) {
     if (std::ranges::binary_search(keys, key_of(id))) numbers.insert(pack);
   });
-  std::set<std::string> names;
+  std::set<base::PackId> packs;
   for (const auto number : numbers)
-    names.insert(pack_object_name(index.pack(number).id));
-  return names;
+    packs.insert(index.pack(number).id);
+  return packs;
 }
+
+namespace {
 
 /// The objects in the store without which these snapshots cannot be restored.
 std::set<std::string> objects_of(Repository& repository, const std::set<base::SnapshotId>& ids) {
@@ -97,7 +101,8 @@ std::set<std::string> objects_of(Repository& repository, const std::set<base::Sn
     snapshots.push_back(repository.snapshots().load(id));
     own.insert(std::string(snapshot_prefix) + id.hex());
   }
-  own.merge(needed_packs(repository, snapshots));
+  for (const auto& pack : packs_needed_by(repository, snapshots))
+    own.insert(pack_object_name(pack));
   const auto is_of_some = [](const std::string& name) {
     return pack_of_object(name) || name.starts_with(snapshot_prefix) ||
            name.starts_with(deletion_prefix);

@@ -43,6 +43,10 @@ HeldObjects hold_snapshot(Repository& repository, const base::SnapshotId& id,
 /// Errors: as hold_snapshot; not_found when it is not held.
 HeldObjects release_snapshot(Repository& repository, const base::SnapshotId& id,
                              const std::stop_token& stopping);
+/// Every pack with a copy of something that these snapshots need. Reads reach objects and the
+/// index, and no trees. Errors: conflict when what they need is described nowhere.
+std::set<base::PackId> packs_needed_by(Repository& repository,
+                                       const std::vector<Snapshot>& snapshots);
 /// Holds what held snapshots need since a prune wrote it anew.
 void renew_holds(Repository& repository, const std::stop_token& stopping);
 

@@ -140,13 +140,22 @@ void Lease::renew_if_due() {
   if (base::seconds_between(renewed_, now) * 3 < static_cast<double>(options_.duration_seconds)) {
     return;
   }
-  // What was taken away is not taken back: whoever did may have deleted already.
+  expect_not_revoked();
+  put_terms(std::to_string(++renewals_));
+  renewed_ = now;
+}
+
+void Lease::expect_held() {
+  const std::lock_guard lock(mutex_);
+  expect_not_revoked();
+}
+
+/// What was taken away is not taken back: whoever did may have deleted already.
+void Lease::expect_not_revoked() {
   if (store_.backend.stat(object_name(id_, end_suffix)) ||
       !store_.backend.stat(object_name(id_, start_suffix))) {
     throw_lost();
   }
-  put_terms(std::to_string(++renewals_));
-  renewed_ = now;
 }
 
 void Lease::throw_lost() const {

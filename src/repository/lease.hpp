@@ -71,6 +71,8 @@ public:
   /// Prolongs it when a third of its time has passed by the clock that counts sleep.
   /// Errors: conflict when it was revoked.
   void renew_if_due();
+  /// Errors: conflict when it was revoked.
+  void expect_held();
   /// Ends the lease with a snapshot: from here on the snapshot counts, and nobody can revoke.
   /// Errors: conflict when it was revoked: then nothing may be committed.
   void commit(const base::SnapshotId& snapshot, base::ByteView record);
@@ -79,6 +81,7 @@ public:
 
 private:
   void put_terms(const std::string& suffix);
+  void expect_not_revoked();
   [[noreturn]] void throw_lost() const;
 
   const LeaseStore store_;

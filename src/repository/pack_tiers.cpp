@@ -20,6 +20,7 @@ namespace {
 
 /// A store copies by itself: what is waited for is it.
 constexpr std::size_t moves_at_once = 8;
+constexpr const char* packs = "packs/";
 
 /// It says something about one pack, not about the store.
 bool concerns_one_pack(const Error& error) {
@@ -30,17 +31,11 @@ bool concerns_one_pack(const Error& error) {
 }  // namespace
 
 PackTiers survey_tiers(Repository& repository) {
-  auto* const tiers = repository.backend().tiers();
-  if (tiers == nullptr) {
-    throw Error(ErrorKind::unsupported,
-                fmt::format("{} keeps all objects in one class", repository.backend().describe()))
-        .set_hint("storage classes are for s3://, oss:// and cos://");
-  }
   std::map<base::PackId, pipeline::PackKind> kinds;
   for (const auto& pack : repository.fresh_index().packs())
     kinds.emplace(pack.id, pack.kind);
   PackTiers found;
-  tiers->list("packs/", [&](const storage::TieredObject& object) {
+  const auto take = [&](const storage::TieredObject& object) {
     const auto id = pack_of_object(object.name);
     const auto kind = id ? kinds.find(*id) : kinds.end();
     if (kind == kinds.end()) return;
@@ -50,14 +45,22 @@ PackTiers survey_tiers(Repository& repository) {
     }
     found.content.push_back(
         {*id, object.size, object.storage_class, object.since, object.is_archived});
-  });
+  };
+  if (auto* const tiers = repository.backend().tiers()) {
+    tiers->list(packs, take);
+  } else {
+    repository.backend().list(packs, [&](const storage::ObjectInfo& object) {
+      take({.name = object.name, .size = object.size, .since = object.since});
+    });
+  }
   std::ranges::sort(found.content, {}, &ContentPack::id);
   return found;
 }
 
 MoveReport move_packs(storage::Backend& backend, std::span<const PackMove> moves,
                       base::ProgressObserver& progress, const std::stop_token& stopping) {
-  HF_ASSERT(backend.tiers() != nullptr, "what has no classes was refused before");
+  if (moves.empty()) return {};
+  HF_ASSERT(backend.tiers() != nullptr, "only rules of a bucket name classes");
   MoveReport report;
   base::Progress now;
   now.phase = "tier";

@@ -29,7 +29,7 @@ struct PackTiers {
   std::uint64_t frozen_trees = 0;    // archived, though every command needs them
 };
 
-/// Errors: unsupported for a store that has no classes; as Index.
+/// In a store without classes all are in one without a name. Errors: as the store, and Index.
 PackTiers survey_tiers(Repository& repository);
 
 struct PackMove {

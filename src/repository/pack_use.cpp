@@ -5,6 +5,7 @@
 #include "collection_object.hpp"
 #include "index_segment.hpp"
 #include "page_references.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/snapshot.hpp"
 #include "repository/stored_objects.hpp"
 
@@ -26,9 +27,10 @@ constexpr std::uint32_t nowhere = UINT32_MAX;
 constexpr std::uint32_t everywhere = UINT32_MAX - 1;
 /// Copies with a lower rank are preferred.
 constexpr std::uint32_t rank_free = 0;
-constexpr std::uint32_t rank_leaving = 1;
-constexpr std::uint32_t rank_tombed = 2;
-constexpr std::uint32_t rank_missing = 3;
+constexpr std::uint32_t rank_away = 1;
+constexpr std::uint32_t rank_leaving = 2;
+constexpr std::uint32_t rank_tombed = 3;
+constexpr std::uint32_t rank_missing = 4;
 constexpr int surveys_max = 3;
 
 std::uint32_t tail_of(const ChunkId& id) {
@@ -233,6 +235,7 @@ void RepositoryUse::list_packs_of_store() {
     use.archived = stored.is_archived;
     packs_.push_back(use);
   }
+  add_marked();
   const auto stored = packs_.size();
   for (const auto& info : repository_.index().packs()) {
     const auto end = packs_.begin() + static_cast<std::ptrdiff_t>(stored);
@@ -242,6 +245,7 @@ void RepositoryUse::list_packs_of_store() {
       at->indexed = true;
       at->kind = info.kind;
       at->epoch = info.epoch;
+      if (at->away) at->size = info.size;
     } else {
       PackUse gone;
       gone.id = info.id;
@@ -254,6 +258,23 @@ void RepositoryUse::list_packs_of_store() {
   std::ranges::sort(packs_, {}, &PackUse::id);
 }
 
+/// What another store has instead is as good as here, but nothing is read of it or written there.
+void RepositoryUse::add_marked() {
+  const auto marked = list_marked_packs(repository_.backend());
+  auto away = marked.away;
+  for (auto& pack : packs_) {
+    pack.kept = marked.kept.contains(pack.id);
+    pack.marked_away = away.erase(pack.id) != 0;
+  }
+  for (const auto& id : away) {
+    PackUse use;
+    use.id = id;
+    use.present = use.away = use.marked_away = true;
+    packs_.push_back(use);
+  }
+  std::ranges::sort(packs_, {}, &PackUse::id);
+}
+
 void RepositoryUse::rank_packs() {
   rank_.reserve(packs_.size());
   for (auto& pack : packs_) {
@@ -262,6 +283,7 @@ void RepositoryUse::rank_packs() {
     rank_.push_back(!pack.present               ? rank_missing
                     : tombed_.contains(pack.id) ? rank_tombed
                     : leaving                   ? rank_leaving
+                    : pack.away                 ? rank_away
                                                 : rank_free);
   }
 }

@@ -32,9 +32,12 @@ struct PackUse {
   bool indexed = false;
   bool present = false;
   bool tombed = false;
-  bool archived = false;  // must be thawed before it is read
+  bool archived = false;     // must be thawed before it is read
+  bool away = false;         // not in this store, and present in another one
+  bool marked_away = false;  // so is what is on its way
+  bool kept = false;         // another store gave it up and relies on this one
 
-  bool needed() const { return chunks_live != 0 || chunks_held != 0; }
+  bool needed() const { return chunks_live != 0 || chunks_held != 0 || kept; }
   std::uint64_t live_bytes() const;
 };
 
@@ -71,6 +74,7 @@ private:
   void find_live_keys();
   void describe_missing(ReachGraph& graph, std::vector<std::uint64_t> missing);
   void list_packs_of_store();
+  void add_marked();
   void rank_packs();
   std::uint32_t position_of(std::uint32_t number);
   void choose_copies();

@@ -20,11 +20,18 @@ constexpr std::uint64_t piece_size = 4ULL * 1024 * 1024;
 
 }  // namespace
 
-PackVerifier::PackVerifier(Repository& repository, CheckFindings& findings)
+PackVerifier::PackVerifier(Repository& repository, const PackPlaces& places,
+                           CheckFindings& findings)
     : repository_(repository),
+      places_(places),
       findings_(findings),
       reads_(repository.keys().can(Ability::read_content)),
       ciphers_(repository) {}
+
+storage::Backend& PackVerifier::place_of(const base::PackId& pack) const {
+  const auto at = places_.find(pack);
+  return at == places_.end() ? repository_.backend() : *at->second;
+}
 
 /// Runs `work`, which reads the pack; false when it met damage, which is noted. The pack may have
 /// gone since it was listed, when nobody needs it.
@@ -36,7 +43,7 @@ bool PackVerifier::tolerates(const base::PackId& pack, Work work) {
   } catch (const Error& error) {
     if (!is_damage(error)) throw;
     const auto name = pack_object_name(pack);
-    if (error.kind() == ErrorKind::not_found && !repository_.backend().stat(name)) {
+    if (error.kind() == ErrorKind::not_found && !place_of(pack).stat(name)) {
       findings_.miss_pack(pack, name);
     } else {
       findings_.add(name, error.what());
@@ -46,7 +53,7 @@ bool PackVerifier::tolerates(const base::PackId& pack, Work work) {
 }
 
 std::optional<PackToRead> PackVerifier::open(const IndexedPack& pack) {
-  auto& backend = repository_.backend();
+  auto& backend = place_of(pack.info.id);
   PackToRead opened;
   opened.pack = &pack;
   const bool readable = tolerates(pack.info.id, [&] {
@@ -71,7 +78,7 @@ void PackVerifier::load_directory(PackToRead& opened) {
   const auto keys = repository_.keys().pack_write_keys(repository_.id());
   const bool whole = opened.trailer && tolerates(pack.info.id, [&] {
                        opened.directory =
-                           read_pack_directory(repository_.backend(), keys, opened.header,
+                           read_pack_directory(place_of(pack.info.id), keys, opened.header,
                                                *opened.trailer, pack.info.size);
                        if (hash_directory(opened.directory) != pack.directory_hash) {
                          throw Error(ErrorKind::corrupt, "its directory differs from the index");
@@ -117,7 +124,8 @@ bool PackVerifier::fetch(const PackPiece& piece) {
   const auto size = piece.end - piece.begin;
   return tolerates(piece.pack->pack->info.id, [&] {
     bytes_.reserve_discarding(size);
-    bytes_.set_size(repository_.backend().read(name, piece.begin, bytes_.all().first(size)));
+    bytes_.set_size(
+        place_of(piece.pack->pack->info.id).read(name, piece.begin, bytes_.all().first(size)));
     if (bytes_.size() != size) {
       throw Error(ErrorKind::corrupt,
                   fmt::format("it ends at byte {}", piece.begin + bytes_.size()));

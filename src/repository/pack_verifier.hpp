@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/bytes.hpp"
+#include "check_elsewhere.hpp"
 #include "check_findings.hpp"
 #include "check_index.hpp"
 #include "pack_ciphers.hpp"
@@ -37,7 +38,8 @@ struct PackPiece {
 /// damage.
 class PackVerifier {
 public:
-  PackVerifier(Repository& repository, CheckFindings& findings);
+  /// Packs are read where `places` says, else in the repository's store.
+  PackVerifier(Repository& repository, const PackPlaces& places, CheckFindings& findings);
 
   /// Header and trailer. Nothing when the pack cannot be read at all.
   std::optional<PackToRead> open(const IndexedPack& pack);
@@ -48,6 +50,7 @@ public:
   std::uint64_t verify(const PackPiece& piece);
 
 private:
+  storage::Backend& place_of(const base::PackId& pack) const;
   template <class Work>
   bool tolerates(const base::PackId& pack, Work work);
   void load_directory(PackToRead& opened);
@@ -57,6 +60,7 @@ private:
   std::uint64_t verify_segment(const PackPiece& piece, const pipeline::SegmentInPack& segment);
 
   Repository& repository_;
+  const PackPlaces& places_;
   CheckFindings& findings_;
   const bool reads_;  // whether seals can be opened
   PackCiphers ciphers_;

@@ -19,7 +19,7 @@ namespace {
 std::uint64_t sum_of(const std::vector<PrunePack>& packs) {
   std::uint64_t sum = 0;
   for (const auto& pack : packs)
-    sum += pack.size;
+    sum += pack.is_away ? 0 : pack.size;
   return sum;
 }
 
@@ -43,7 +43,7 @@ HeldBytes held_in(storage::Backend& backend) {
 }
 
 PrunePack prune_pack(const PackUse& use, PruneReason reason) {
-  return {use.id, use.kind, use.size, use.live_bytes(), reason};
+  return {use.id, use.kind, use.size, use.live_bytes(), reason, use.away};
 }
 
 /// Sorts packs into what goes, what is written anew and what stays.
@@ -76,15 +76,15 @@ private:
       if (!pack.needed()) ++plan_.stale_packs;
       return;
     }
-    ++plan_.packs;
-    plan_.bytes += pack.size;
-    plan_.bytes_live += pack.live_bytes();
+    count(pack);
     if (options_.only && (pack.needed() || !options_.only->contains(pack.id))) return;
     if (!pack.needed()) {
       const auto reason = pack.tombed    ? PruneReason::marked
                           : pack.indexed ? PruneReason::unreferenced
                                          : PruneReason::unindexed;
       plan_.deleted.push_back(prune_pack(pack, reason));
+    } else if (pack.away || pack.kept) {
+      return;
     } else if (pack.tombed) {
       if (pack.chunks_live != 0) candidates_.push_back(prune_pack(pack, PruneReason::marked));
     } else if (pack.live_bytes() * 100 < pack.size * std::uint64_t{options_.repack_below_percent}) {
@@ -94,6 +94,18 @@ private:
     } else if (pack.size < options_.small_pack_bytes) {
       small_[pack.kind].push_back(prune_pack(pack, PruneReason::small));
     }
+  }
+
+  void count(const PackUse& pack) {
+    if (!pack.away) {
+      ++plan_.packs;
+      plan_.bytes += pack.size;
+      plan_.bytes_live += pack.live_bytes();
+    } else if (pack.needed()) {
+      ++plan_.packs_away;
+      plan_.bytes_away += pack.size;
+    }
+    if (pack.kept && pack.chunks_live == 0 && pack.chunks_held == 0) ++plan_.packs_kept;
   }
 
   /// What cannot be read, or would be paid for twice.

@@ -66,6 +66,7 @@ struct PrunePack {
   std::uint64_t size = 0;
   std::uint64_t live_bytes = 0;  // of the pack, about
   PruneReason reason = PruneReason::unreferenced;
+  bool is_away = false;  // in another store, which frees it later: nothing is freed here
 };
 
 /// What was removed while the store had it locked: it takes up space until then.
@@ -87,6 +88,9 @@ struct PrunePlan {
   std::uint64_t stale_packs = 0;       // named by the index, gone, and needed by nobody
   std::uint64_t packs_frozen = 0;      // to be written anew, and cannot be read without a thaw
   std::uint64_t bytes_frozen = 0;      // of these, what nothing needs
+  std::uint64_t packs_away = 0;        // needed, and in another store instead
+  std::uint64_t bytes_away = 0;        // of these
+  std::uint64_t packs_kept = 0;        // only because another store relies on this one
   std::uint64_t packs_postponed = 0;   // to be written anew, if they were not in not_rewritten
   std::uint64_t pages_read = 0;        // of trees, because nothing said what they name
   std::vector<std::string> notes{};    // what a person should know
@@ -104,6 +108,7 @@ struct PruneReport {
   std::uint64_t bytes_deleted = 0;   // without what is held
   std::uint64_t bytes_released = 0;  // of what earlier runs removed and a lock held
   HeldBytes held{};                  // for a prune after its lock
+  std::uint64_t packs_released = 0;  // that another store kept for this one
   std::uint64_t packs_repacked = 0;
   std::uint64_t bytes_written = 0;
   std::uint64_t packs_marked = 0;         // still there: the next prune deletes them
@@ -117,7 +122,8 @@ struct PruneReport {
 /// Finds what no snapshot needs. Reads records, leases, reach objects and the index, and no trees
 /// unless something is missing. Changes nothing.
 ///
-/// What must be thawed to be read is never written anew: it goes when nothing of it is needed.
+/// What must be thawed to be read, or is in another store instead, is never written anew: it goes
+/// when nothing of it is needed. What another store relies on stays.
 ///
 /// Memory: about 16 bytes for each chunk that is in use.
 /// Errors: corrupt when a record or index segment is damaged, or when something that a snapshot

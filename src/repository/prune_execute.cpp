@@ -16,6 +16,7 @@
 #include "index_rewrite.hpp"
 #include "index_segment.hpp"
 #include "kept_lease.hpp"
+#include "repository/elsewhere.hpp"
 
 #include <fmt/format.h>
 
@@ -177,8 +178,24 @@ PruneExecution::Outcome PruneExecution::run_once() {
   return still_ready.size() == tombs.size() ? Outcome::done : Outcome::blocked;
 }
 
+/// Who keeps it is told first: a mark that is away and forgotten would keep it for ever.
+void PruneExecution::release(const base::PackId& pack) {
+  if (!is_away(repository_.backend(), pack)) return;  // released by another prune
+  const auto mark = find_mark(repository_, pack, PackMark::away);
+  try {
+    put_mark(repository_, repository_.backend(), pack, PackMark::released,
+             mark.value_or(Elsewhere{repository_.environment().clock.wall_now(), "unknown"}));
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::no_space) throw;
+    return;  // the next prune has room again, and finds a mark that nothing needs
+  }
+  remove_mark(repository_.backend(), pack, PackMark::away);
+  ++report_.packs_released;
+}
+
 void PruneExecution::remove_pack(const PackUse& pack) {
   base::check_cancelled(stopping_);
+  if (pack.marked_away) release(pack.id);
   const auto outcome = repository_.backend().remove(pack_object_name(pack.id));
   if (outcome != storage::RemoveOutcome::was_absent) ++report_.packs_deleted;
   if (outcome == storage::RemoveOutcome::removed) report_.bytes_deleted += pack.size;

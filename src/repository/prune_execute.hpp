@@ -39,6 +39,7 @@ private:
   std::vector<Tomb> ready_tombs(const std::vector<Tomb>& tombs,
                                 const std::vector<SeenLease>& active);
   void remove_packs(const RepositoryUse& use, const std::vector<Tomb>& tombs);
+  void release(const base::PackId& pack);
   void remove_pack(const PackUse& pack);
   void remove_finished(const RepositoryUse& use, const std::vector<Tomb>& tombs);
   void drop(const std::set<base::PackId>& packs) const;

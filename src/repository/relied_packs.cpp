@@ -2,6 +2,7 @@
 
 #include "base/error.hpp"
 #include "index_segment.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/stored_objects.hpp"
 
 #include <fmt/format.h>
@@ -28,13 +29,21 @@ ReliedPacks::Answer ReliedPacks::ask(const base::ChunkId& id) const {
   return elsewhere ? Answer::there : Answer::doomed;
 }
 
-/// An index segment may name a pack that is gone: so the store is asked, once a run.
+/// An index segment may name a pack that is gone: so the store is asked, once a run. What is not
+/// there may be in another store instead, which keeps it for as long as no tomb here names it.
 bool ReliedPacks::is_present(const base::PackId& pack) const {
   std::call_once(listed_, [this] {
     for (const auto& stored : list_packs(repository_.backend()))
       present_.push_back(stored.id);
   });
-  return std::ranges::binary_search(present_, pack);
+  if (std::ranges::binary_search(present_, pack)) return true;
+  std::call_once(marks_listed_, [this] { away_ = list_marked_packs(repository_.backend()).away; });
+  return away_.contains(pack);
+}
+
+/// Here or elsewhere, by now.
+bool ReliedPacks::is_stored(const base::PackId& pack) const {
+  return repository_.backend().stat(pack_object_name(pack)) || is_away(repository_.backend(), pack);
 }
 
 bool ReliedPacks::is_reliable(std::uint32_t pack) const {
@@ -44,9 +53,7 @@ bool ReliedPacks::is_reliable(std::uint32_t pack) const {
   }
   const auto id = repository_.index().pack(pack).id;
   // What this run stored came after the listing.
-  const bool reliable =
-      !tombed_.contains(id) &&
-      (is_present(id) || repository_.backend().stat(pack_object_name(id)).has_value());
+  const bool reliable = !tombed_.contains(id) && (is_present(id) || is_stored(id));
   const std::lock_guard lock(mutex_);
   reliable_[pack] = reliable;
   if (reliable) relied_.push_back(id);
@@ -83,10 +90,10 @@ void ReliedPacks::validate() const {
   const std::lock_guard lock(mutex_);
   for (const auto& pack : relied_) {
     if (!tombed.contains(pack)) continue;
-    const auto name = pack_object_name(pack);
-    if (repository_.backend().stat(name)) continue;
-    throw base::Error(base::ErrorKind::conflict,
-                      fmt::format("{} was deleted while this run relied on it", name))
+    if (is_stored(pack)) continue;
+    throw base::Error(
+        base::ErrorKind::conflict,
+        fmt::format("{} was deleted while this run relied on it", pack_object_name(pack)))
         .set_hint("run it again: what is missing is stored again");
   }
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,6 +35,7 @@ public:
 
 private:
   bool is_reliable(std::uint32_t pack) const;
+  bool is_stored(const base::PackId& pack) const;
   bool is_present(const base::PackId& pack) const;
 
   Repository& repository_;
@@ -41,6 +43,8 @@ private:
   const TombedPacks tombed_;
   mutable std::once_flag listed_;
   mutable std::vector<base::PackId> present_;  // sorted
+  mutable std::once_flag marks_listed_;
+  mutable std::set<base::PackId> away_;
   mutable std::mutex mutex_;
   mutable std::unordered_map<std::uint32_t, bool> reliable_;  // by number in the index
   mutable std::vector<base::PackId> relied_;

@@ -10,6 +10,7 @@
 #include "ledger_object.hpp"
 #include "open_pack.hpp"
 #include "pack_salvage.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/snapshot.hpp"
 #include "source_rescue.hpp"
 #include "whole_objects.hpp"
@@ -96,7 +97,12 @@ std::vector<base::PackId> packs_in_store(Repository& repository,
       sizes[*id] = object.size;
     }
   });
+  // An index without these would lose what nothing else says of them.
+  for (const auto& id : list_marked_packs(repository.backend()).away)
+    ids.push_back(id);
   std::ranges::sort(ids);
+  const auto twice = std::ranges::unique(ids);
+  ids.erase(twice.begin(), twice.end());
   return ids;
 }
 
@@ -391,9 +397,10 @@ private:
   std::optional<pipeline::PackDirectory> directory_of(RepairStep& step) {
     const auto id = *pack_of(step.object);
     try {
-      const auto stored = repository_.backend().stat(step.object);
+      auto& from = place_of(id);
+      const auto stored = from.backend().stat(step.object);
       if (!stored) throw Error(ErrorKind::not_found, "it is gone");
-      auto directory = PackSalvage(repository_, {}, id, stored->size).directory();
+      auto directory = PackSalvage(from, {}, id, stored->size).directory();
       step.outcome = fmt::format("indexed again with {} segments", directory.segments.size());
       if (!directory.segments.empty()) return directory;
     } catch (const Error& error) {
@@ -404,6 +411,15 @@ private:
     step.lost = 1;
     ++lost_directories_;
     return std::nullopt;
+  }
+
+  /// The repository itself, or the copy for what only that has.
+  Repository& place_of(const base::PackId& id) const {
+    if (repository_.backend().stat(pack_object_name(id)) || !is_away(repository_.backend(), id)) {
+      return repository_;
+    }
+    if (options_.copy != nullptr) return *options_.copy;
+    throw Error(ErrorKind::not_found, "it is in another store instead: name that with --from");
   }
 
   void write_anew(RepairStep& step) {

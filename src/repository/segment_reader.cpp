@@ -1,9 +1,11 @@
 #include "repository/segment_reader.hpp"
 
 #include "base/error.hpp"
+#include "base/units.hpp"
 #include "index_segment.hpp"
 #include "pack_ciphers.hpp"
 #include "pipeline/segment.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/read_ahead.hpp"
 
 #include <fmt/format.h>
@@ -79,6 +81,24 @@ std::vector<PackRange> ranges_read_for(std::span<const SegmentLocation> location
   return ranges;
 }
 
+namespace {
+
+/// A pack is not where it is looked for. When it was given up, that is no loss, and says where it
+/// is.
+[[noreturn]] void throw_missing(Repository& repository, const PackInfo& pack, const Error& error) {
+  if (!is_away(repository.backend(), pack.id)) throw Error(error);
+  const auto mark = find_mark(repository, pack.id, PackMark::away);
+  const auto store = mark ? base::printable(mark->store) : std::string("another store");
+  throw Error(ErrorKind::not_found,
+              fmt::format("{} is kept in {} only, where it cannot be read: {}",
+                          pack_object_name(pack.id), store, error.what()))
+      .set_hint(fmt::format("is {} among 'copies' of a site in holdfast.yaml, and connected? "
+                            "holdfast tier --bring-back brings its packs back",
+                            store));
+}
+
+}  // namespace
+
 struct SegmentReader::State {
   State(Repository& from, ReadAhead* with) : repository(from), ahead(with), ciphers(from) {}
 
@@ -106,7 +126,13 @@ ByteView SegmentReader::State::fetch(const PackInfo& pack, std::uint64_t offset,
   into.reserve_discarding(size);
   const auto name = pack_object_name(pack.id);
   for (std::size_t damaged = 1;; ++damaged) {
-    const auto got = repository.backend().read(name, offset, into.all().first(size));
+    std::size_t got = 0;
+    try {
+      got = repository.backend().read(name, offset, into.all().first(size));
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::not_found) throw;
+      throw_missing(repository, pack, error);
+    }
     if (got == size) break;
     if (repository.backend().read_elsewhere(name, damaged)) continue;
     throw Error(ErrorKind::corrupt, fmt::format("{} ends at byte {}", name, offset + got));

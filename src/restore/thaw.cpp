@@ -63,7 +63,8 @@ bool can_be_read(storage::Backend& backend, const std::string& name) {
     static_cast<void>(backend.read(name, 0, byte));
     return true;
   } catch (const Error& error) {
-    if (error.kind() != ErrorKind::frozen) throw;
+    // Of several places the last one that was tried may not have it at all.
+    if (error.kind() != ErrorKind::frozen && error.kind() != ErrorKind::not_found) throw;
     return false;
   }
 }
@@ -153,7 +154,7 @@ bool may_be_frozen(storage::Backend& backend) {
 }
 
 std::vector<FrozenPack> find_frozen(storage::Backend& backend, std::span<const NeededPack> packs,
-                                    const std::stop_token& stopping) {
+                                    const std::stop_token& stopping, storage::Backend* reads) {
   auto* const tiers = backend.tiers();
   if (tiers == nullptr || packs.empty()) return {};
   const auto archived = archived_packs(backend);
@@ -164,7 +165,7 @@ std::vector<FrozenPack> find_frozen(storage::Backend& backend, std::span<const N
   std::vector<FrozenPack> frozen;
   in_parallel(suspects.size(), stopping, [&](std::size_t at) {
     const auto name = repository::pack_object_name(suspects[at].id);
-    if (can_be_read(backend, name)) return;
+    if (can_be_read(reads == nullptr ? backend : *reads, name)) return;
     const auto tier = tiers->look(name);
     if (!tier) return;
     const std::lock_guard lock(mutex);

@@ -28,9 +28,11 @@ struct FrozenPack {
 bool may_be_frozen(storage::Backend& backend);
 /// Those of `packs` that must be thawed. Of what the store lists in such a class it is tried if it
 /// can be read all the same: it was thawed, the class is one by name only, or another copy has it.
-/// Reads a byte of each of these, and nothing where no pack is in such a class.
+/// Reads a byte of each of these, and nothing where no pack is in such a class. `reads`: what they
+/// are read from, when that is not the store itself.
 std::vector<FrozenPack> find_frozen(storage::Backend& backend, std::span<const NeededPack> packs,
-                                    const std::stop_token& stopping);
+                                    const std::stop_token& stopping,
+                                    storage::Backend* reads = nullptr);
 
 struct ThawOptions {
   std::uint32_t days = 3;  // that what is thawed stays so

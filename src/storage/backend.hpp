@@ -18,7 +18,11 @@ struct ObjectInfo {
   std::string name;
   std::uint64_t size = 0;
   bool is_archived = false;  // in a class that must be thawed before it is read; told by list only
-  bool operator==(const ObjectInfo&) const = default;
+  std::optional<base::WallTime> since{};  // stored; told by list of some stores only
+  /// Of what was stored; when is no part of that.
+  bool operator==(const ObjectInfo& other) const {
+    return name == other.name && size == other.size && is_archived == other.is_archived;
+  }
 };
 
 /// What a store says of itself; many say nothing.

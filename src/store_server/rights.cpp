@@ -1,10 +1,10 @@
 // An append-only token is for a machine that may fall into wrong hands, with its passphrase. What
 // was stored must stay and count: nothing is removed, and nothing is added that makes others remove
-// it (deletion records, tombs). Runs need more than creating: a lease goes when its run ends. Who
-// takes away another's lease makes that run fail and loses nothing, because what ends a run is
-// created before its snapshot counts; that only holds while an end is never taken away before its
-// start, so it is not. The notes of reading hold nothing that is not found out by reading again,
-// and what a diagnosis writes means nothing.
+// it or take it for kept elsewhere (deletion records, tombs, marks of packs elsewhere). Runs need
+// more than creating: a lease goes when its run ends. Who takes away another's lease makes that run
+// fail and loses nothing, because what ends a run is created before its snapshot counts; that only
+// holds while an end is never taken away before its start, so it is not. The notes of reading hold
+// nothing that is not found out by reading again, and what a diagnosis writes means nothing.
 
 #include "rights.hpp"
 
@@ -21,7 +21,7 @@ namespace holdfast::store_server {
 
 namespace {
 
-constexpr std::array<std::string_view, 2> takes_away = {"deletions/", "tombs/"};
+constexpr std::array<std::string_view, 3> takes_away = {"deletions/", "tombs/", "elsewhere/"};
 constexpr std::string_view leases = "leases/";
 constexpr std::array<std::string_view, 2> of_no_weight = {"checks/", "doctor/"};
 constexpr std::string_view lease_end = ".end";

@@ -40,8 +40,11 @@ public:
     try {
       store_ = open_copy_store(session_, target_, false);
       follow(stopping);
+      CopyStores stores(session_);
+      copies::CopyOptions options;
+      options.open_store = [&](const std::string& name) { return stores.find(name); };
       result_.report =
-          copies::run_copy(session_.repository(), *store_, {}, session_.progress(), stopping);
+          copies::run_copy(session_.repository(), *store_, options, session_.progress(), stopping);
     } catch (const Error& error) {
       result_.failure = failure_of(error);
       is_away_ = target_.offline && error.kind() == ErrorKind::not_found;

@@ -3,6 +3,7 @@
 #include "base/error.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
+#include "copy_targets.hpp"
 #include "text.hpp"
 
 #include <fmt/format.h>
@@ -39,7 +40,9 @@ public:
   }
 
   int run(Session& session) override {
-    const auto options = take_options();
+    auto options = take_options();
+    CopyStores stores(session);
+    options.open_store = [&](const std::string& name) { return stores.find(name); };
     const auto report =
         repository::check(session.repository(), options, session.progress(), session.stopping());
     if (!report.ledger_note.empty()) {
@@ -87,6 +90,13 @@ private:
     json.field("read_data", reads()).field("packs_read", report.packs_read);
     json.field("packs_frozen", report.packs_frozen).field("bytes_frozen", report.bytes_frozen);
     json.field("packs_left", report.packs_left).field("bytes_left", report.bytes_left);
+    json.key("elsewhere").begin_array();
+    for (const auto& place : report.elsewhere) {
+      json.begin_object().field("store", std::string_view(place.store));
+      json.field("packs", place.packs).field("bytes", place.bytes);
+      json.field("looked_at", place.was_looked_at).end_object();
+    }
+    json.end_array();
     json.field("snapshots", report.snapshots).field("packs", report.packs);
     json.field("chunks", report.chunks).field("unused_packs", report.unused_packs);
     json.field("left_out", std::string_view(report.left_out));
@@ -130,6 +140,13 @@ private:
       console.line(fmt::format("{} of {} are in archive classes: they are there, and were not read",
                                counted(report.packs_frozen, "pack", "packs"),
                                base::format_byte_count(report.bytes_frozen)));
+    }
+    for (const auto& place : report.elsewhere) {
+      console.line(fmt::format(
+          "{} of {} are kept in {} only{}", counted(place.packs, "pack", "packs"),
+          base::format_byte_count(place.bytes),
+          place.store.empty() ? "a store that cannot be told" : base::printable(place.store),
+          place.was_looked_at ? "" : ", which is not at hand: they were not looked at"));
     }
     if (!report.left_out.empty()) console.line("not checked: " + report.left_out);
     if (report.unused_packs > 0) {

@@ -1,6 +1,7 @@
 #include "base/error.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
+#include "repository/elsewhere.hpp"
 #include "seen_copy.hpp"
 #include "text.hpp"
 
@@ -36,8 +37,15 @@ public:
     seen.reserve(targets.size());
     for (const auto& target : targets)
       seen.push_back(look_at_copy(session, target));
+    const auto away = repository::list_marked_packs(session.repository().backend()).away.size();
+    session.console().json().field("packs_elsewhere", away);
     write_json(session, seen);
     print_copies(session, seen);
+    if (away > 0) {
+      session.console().line(fmt::format(
+          "{} in one of these only, and no more in the repository (holdfast check says where)",
+          counted(away, "pack is", "packs are")));
+    }
     print_snapshots(session, seen);
     const bool behind = std::ranges::any_of(seen, [&](const SeenCopy& copy) {
       return is_overdue(session, copy) || (copy.failure && !copy.target.offline);

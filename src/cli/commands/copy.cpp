@@ -53,15 +53,18 @@ public:
     }
     options_.streams = streams_.value_or(options_.streams);
     const auto targets = copy_targets(session, stores_);
-    auto& json = session.console().json();
-    json.field("dry_run", dry_run_).key("copies").begin_array();
-    int exit_code = base::exit_done;
-    for (const auto& target : targets) {
-      const int code = run_one(session, target, targets.size() == 1);
-      if (exit_code == base::exit_done) exit_code = code;
-    }
-    json.end_array();
-    return exit_code;
+    CopyStores stores(session);
+    options_.open_store = [&](const std::string& name) { return stores.find(name); };
+    auto& console = session.console();
+    console.json().field("dry_run", dry_run_);
+    return for_each_copy(
+        session, "copies", targets,
+        [&](const CopyTarget& target) { return report_copy(console, bring_up(session, target)); },
+        [&](const CopyTarget& target, const Failure& failure) {
+          CopyResult result{target.name};
+          result.failure = failure;
+          static_cast<void>(report_copy(console, result));
+        });
   }
 
   std::string after_interruption() const override {
@@ -69,30 +72,24 @@ public:
   }
 
 private:
-  /// One that cannot be reached does not keep the others from being brought up to date.
-  int run_one(Session& session, const CopyTarget& target, bool only) {
+  CopyResult bring_up(Session& session, const CopyTarget& target) const {
     auto& repository = session.repository();
     CopyResult result{target.name};
-    try {
-      const auto store = open_copy_store(session, target, create_);
-      if (dry_run_) {
-        result.plan = copies::plan_copy(repository, *store);
-      } else {
-        result.report =
-            copies::run_copy(repository, *store, options_, session.progress(), session.stopping());
-        if (prune_) {
-          const auto opened = session.open_copy(*store, std::nullopt);
-          result.collected =
-              copies::collect_copy(repository, *opened, session.progress(), session.stopping());
-        }
-        // What it has now must be known when it is away.
-        if (target.offline) look_at_copy(session, target);
-      }
-    } catch (const Error& error) {
-      if (only) throw;
-      result.failure = failure_of(error);
+    const auto store = open_copy_store(session, target, create_);
+    if (dry_run_) {
+      result.plan = copies::plan_copy(repository, *store);
+      return result;
     }
-    return report_copy(session.console(), result);
+    result.report =
+        copies::run_copy(repository, *store, options_, session.progress(), session.stopping());
+    if (prune_) {
+      const auto opened = session.open_copy(*store, std::nullopt);
+      result.collected = copies::collect_copy(repository, *opened, target.name, session.progress(),
+                                              session.stopping());
+    }
+    // What it has now must be known when it is away.
+    if (target.offline) look_at_copy(session, target);
+    return result;
   }
 
   std::vector<std::string> stores_;

@@ -23,6 +23,7 @@ void report_plan(Console& console, const std::string& store, const copies::CopyP
   json.field("packs", plan.packs.size()).field("bytes", plan.pack_bytes());
   json.field("objects", plan.objects.size() + plan.records.size());
   json.field("broken_packs", plan.broken_packs.size());
+  json.field("packs_elsewhere", plan.away.size());
   json.field("superfluous_packs", plan.superfluous.size());
   json.field("removed_keys", plan.removed_slots.size());
   write_ids(json, "snapshots", plan.snapshots);
@@ -34,6 +35,10 @@ void report_plan(Console& console, const std::string& store, const copies::CopyP
     console.line(fmt::format(
         "{}: lacks {} in {} of {}", store, counted(plan.snapshots.size(), "snapshot", "snapshots"),
         counted(plan.packs.size(), "pack", "packs"), base::format_byte_count(plan.pack_bytes())));
+  }
+  if (!plan.away.empty()) {
+    console.line(fmt::format("{}: lacks {} that are in another store instead of the repository",
+                             store, counted(plan.away.size(), "pack", "packs")));
   }
   if (!plan.only_there.empty()) {
     console.line(fmt::format("{}: has {} that the repository lost: holdfast repair --from", store,

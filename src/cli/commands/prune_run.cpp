@@ -72,6 +72,8 @@ void write_plan(JsonWriter& json, const PrunePlan& plan) {
   write_texts(json, "waiting", plan.waiting);
   json.field("packs_frozen", plan.packs_frozen).field("bytes_frozen", plan.bytes_frozen);
   json.field("packs_postponed", plan.packs_postponed);
+  json.field("packs_away", plan.packs_away).field("bytes_away", plan.bytes_away);
+  json.field("packs_kept_for_others", plan.packs_kept);
   write_packs(json, "deleted", plan.deleted);
   write_packs(json, "repacked", plan.repacked);
   write_held(json, plan.held);
@@ -79,6 +81,7 @@ void write_plan(JsonWriter& json, const PrunePlan& plan) {
 
 void write_report(JsonWriter& json, const PruneReport& report) {
   json.field("packs_deleted", report.packs_deleted).field("bytes_deleted", report.bytes_deleted);
+  json.field("packs_released", report.packs_released);
   json.field("packs_repacked", report.packs_repacked).field("bytes_written", report.bytes_written);
   json.field("packs_marked", report.packs_marked).field("packs_kept", report.packs_kept);
   json.field("snapshots_completed", report.snapshots_completed);
@@ -134,6 +137,17 @@ void print_plan(Console& console, const PrunePlan& plan) {
     console.line(fmt::format("{} are written anew when the minimum time of their class is over",
                              counted(plan.packs_postponed, "pack", "packs")));
   }
+  if (plan.packs_away > 0) {
+    console.line(fmt::format("{} of {} are in another store instead, and stay there",
+                             counted(plan.packs_away, "pack", "packs"),
+                             base::format_byte_count(plan.bytes_away)));
+  }
+  if (plan.packs_kept > 0) {
+    console.line(
+        fmt::format("{} stay because another store of this repository gave them up: prune "
+                    "there, then: holdfast copy --prune",
+                    counted(plan.packs_kept, "pack", "packs")));
+  }
   if (plan.empty()) {
     console.line("there is nothing to delete");
     print_held(console, plan.held);
@@ -159,6 +173,12 @@ void print_report(Console& console, const PruneReport& report) {
   if (report.bytes_released > 0) {
     console.line(fmt::format("{} freed of what was locked before",
                              base::format_byte_count(report.bytes_released)));
+  }
+  if (report.packs_released > 0) {
+    console.line(
+        fmt::format("{} that another store kept for this one: holdfast copy --prune frees "
+                    "them there",
+                    counted(report.packs_released, "pack", "packs")));
   }
   print_held(console, report.held);
   if (report.snapshots_completed > 0) {

@@ -3,7 +3,9 @@
 #include "base/error.hpp"
 #include "base/retry.hpp"
 #include "base/units.hpp"
+#include "copy_targets.hpp"
 #include "price_list.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/stored_objects.hpp"
 #include "text.hpp"
 
@@ -12,6 +14,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 #include <utility>
 
 namespace holdfast::cli {
@@ -49,13 +52,28 @@ std::vector<policy::PacksInClass> by_class(const std::vector<restore::FrozenPack
 
 }  // namespace
 
-/// What a restore needs, and what of that is frozen at which price.
-struct RestoreThaw::Needs {
-  restore::RestorePlan plan;
-  std::vector<restore::FrozenPack> frozen;
-  std::vector<policy::PacksInClass> classes;  // of the frozen ones
+/// What is frozen in one store.
+struct RestoreThaw::FrozenPlace {
+  storage::Backend* store = nullptr;
+  std::vector<restore::FrozenPack> packs;
+  std::vector<policy::PacksInClass> classes;
   policy::PriceList prices;
   std::vector<policy::ThawEstimate> estimates;
+};
+
+/// What a restore needs, and what of that is frozen at which price.
+struct RestoreThaw::Needs {
+  explicit Needs(Session& session) : stores(session) {}
+
+  CopyStores stores;
+  restore::RestorePlan plan;
+  std::map<std::string, policy::PacksInClass> elsewhere;  // by the store that has them alone
+  std::set<std::string> absent;                           // of these, not at hand
+  std::vector<FrozenPlace> places;
+  std::vector<restore::FrozenPack> frozen;      // in all places
+  std::vector<policy::PacksInClass> classes;    // of these
+  policy::PriceList prices;                     // of the first place
+  std::vector<policy::ThawEstimate> estimates;  // of all
 
   const policy::ThawEstimate* estimate_of(std::string_view speed) const {
     const auto at = std::ranges::find(estimates, speed, &policy::ThawEstimate::speed);
@@ -99,26 +117,95 @@ storage::ThawSpeed RestoreThaw::speed() const {
       .set_hint("use expedited, standard or bulk");
 }
 
+namespace {
+
+/// Of packs in both places together.
+std::vector<policy::ThawEstimate> sum_of(const std::vector<policy::ThawEstimate>& a,
+                                         const std::vector<policy::ThawEstimate>& b,
+                                         bool same_currency) {
+  std::vector<policy::ThawEstimate> sums;
+  for (const auto& one : a) {
+    const auto other = std::ranges::find(b, one.speed, &policy::ThawEstimate::speed);
+    if (other == b.end()) continue;
+    policy::ThawEstimate sum{one.speed, one.seconds_max + other->seconds_max};
+    if (same_currency && one.price && other->price) sum.price = *one.price + *other->price;
+    sums.push_back(std::move(sum));
+  }
+  return sums;
+}
+
+/// What is needed, by the store that has it alone; "" for the repository's own.
+std::map<std::string, std::vector<restore::NeededPack>> by_store(
+    repository::Repository& repository, const std::vector<restore::NeededPack>& needed) {
+  const auto away = repository::list_marked_packs(repository.backend()).away;
+  std::map<std::string, std::vector<restore::NeededPack>> stores;
+  for (const auto& pack : needed) {
+    std::optional<repository::Elsewhere> mark;
+    if (away.contains(pack.id)) {
+      mark = repository::find_mark(repository, pack.id, repository::PackMark::away);
+    }
+    stores[mark ? mark->store : ""].push_back(pack);
+  }
+  return stores;
+}
+
+}  // namespace
+
+void RestoreThaw::add_place(Session& session, storage::Backend& store,
+                            const config::TierSettings& settings,
+                            std::span<const restore::NeededPack> packs, Needs& needs) const {
+  FrozenPlace place;
+  place.store = &store;
+  place.packs =
+      restore::find_frozen(store, packs, session.stopping(), &session.repository().backend());
+  if (place.packs.empty()) return;
+  place.classes = by_class(place.packs);
+  place.prices = prices_of(*store.tiers(), settings);
+  place.estimates = policy::estimate_thaw(place.prices, place.classes, days());
+  const bool is_first = needs.places.empty();
+  if (is_first) needs.prices = place.prices;
+  needs.estimates = is_first ? place.estimates
+                             : sum_of(needs.estimates, place.estimates,
+                                      needs.prices.currency == place.prices.currency);
+  needs.frozen.insert(needs.frozen.end(), place.packs.begin(), place.packs.end());
+  needs.classes.insert(needs.classes.end(), place.classes.begin(), place.classes.end());
+  needs.places.push_back(std::move(place));
+}
+
 RestoreThaw::Needs RestoreThaw::needs_of(Session& session, const repository::Snapshot& snapshot,
                                          restore::RestoreRequest request) const {
   request.dry_run = true;
-  Needs needs;
+  Needs needs(session);
   auto& repository = session.repository();
   needs.plan =
       restore::run_restore(repository, snapshot, request, session.progress(), session.stopping())
           .plan;
-  needs.frozen = restore::find_frozen(repository.backend(), needs.plan.needed, session.stopping());
-  if (needs.frozen.empty()) return needs;
-  needs.classes = by_class(needs.frozen);
-  needs.prices =
-      prices_of(*repository.backend().tiers(), session.settings_of(session.location()).tiers);
-  needs.estimates = policy::estimate_thaw(needs.prices, needs.classes, days());
+  for (const auto& [name, packs] : by_store(repository, needs.plan.needed)) {
+    if (name.empty()) {
+      const auto settings = session.settings_of(session.location());
+      add_place(session, repository.backend(), settings.tiers, packs, needs);
+      continue;
+    }
+    auto& sum = needs.elsewhere[name];
+    sum.packs = packs.size();
+    for (const auto& pack : packs)
+      sum.bytes += pack.size;
+    auto* const store = needs.stores.find(name);
+    if (store == nullptr) {
+      needs.absent.insert(name);
+    } else {
+      add_place(session, *store, session.config()->find_store(name)->tiers, packs, needs);
+    }
+  }
   return needs;
 }
 
 void RestoreThaw::prepare(Session& session, const repository::Snapshot& snapshot,
                           restore::RestoreRequest request) const {
-  if (!restore::may_be_frozen(session.repository().backend())) return;
+  auto& backend = session.repository().backend();
+  if (!restore::may_be_frozen(backend) && repository::list_marked_packs(backend).away.empty()) {
+    return;
+  }
   const auto needs = needs_of(session, snapshot, std::move(request));
   if (needs.frozen.empty()) return;
   if (thaw_) return thaw(session, needs);
@@ -155,9 +242,16 @@ void RestoreThaw::thaw(Session& session, const Needs& needs) const {
                   base::format_byte_count(bytes_of(needs.frozen)), time_text(estimate->seconds_max),
                   price_text(estimate->price, needs.prices.currency)));
   const restore::ThawOptions options{days(), speed(), estimate->seconds_max};
-  const auto report = restore::thaw(
-      session.repository().backend(), needs.frozen, options, session.services().clock(),
-      base::make_sleeper(session.stopping()), session.progress(), session.stopping());
+  restore::ThawReport report;
+  for (const auto& place : needs.places) {
+    const auto done = restore::thaw(*place.store, place.packs, options, session.services().clock(),
+                                    base::make_sleeper(session.stopping()), session.progress(),
+                                    session.stopping());
+    report.asked += done.asked;
+    report.under_way += done.under_way;
+    report.bytes += done.bytes;
+    report.seconds_waited += done.seconds_waited;
+  }
   console.json().key("thaw").begin_object();
   console.json().field("packs", needs.frozen.size()).field("bytes", report.bytes);
   console.json().field("asked", report.asked).field("under_way", report.under_way);
@@ -194,6 +288,25 @@ void write_frozen(JsonWriter& json, const std::vector<restore::FrozenPack>& froz
 
 }  // namespace
 
+namespace {
+
+void tell_elsewhere(Console& console, const std::map<std::string, policy::PacksInClass>& elsewhere,
+                    const std::set<std::string>& absent) {
+  auto& json = console.json();
+  json.key("elsewhere").begin_array();
+  for (const auto& [name, sum] : elsewhere) {
+    json.begin_object().field("store", std::string_view(name)).field("packs", sum.packs);
+    json.field("bytes", sum.bytes).field("at_hand", !absent.contains(name)).end_object();
+    console.line(
+        fmt::format("  {} of {} are read from {}{}", counted(sum.packs, "pack", "packs"),
+                    base::format_byte_count(sum.bytes), base::printable(name),
+                    absent.contains(name) ? ", which is not at hand: connect it first" : ""));
+  }
+  json.end_array();
+}
+
+}  // namespace
+
 void RestoreThaw::report(Session& session, const repository::Snapshot& snapshot,
                          restore::RestoreRequest request) const {
   const auto needs = needs_of(session, snapshot, std::move(request));
@@ -211,8 +324,11 @@ void RestoreThaw::report(Session& session, const repository::Snapshot& snapshot,
                            counted(needs.plan.packs, "pack", "packs"),
                            counted(needs.plan.files, "file", "files"),
                            base::format_byte_count(needs.plan.bytes_to_fetch)));
+  tell_elsewhere(console, needs.elsewhere, needs.absent);
   if (needs.frozen.empty()) {
-    console.line("all of them can be read now: nothing must be thawed");
+    if (needs.absent.empty()) {
+      console.line("all of them can be read now: nothing must be thawed");
+    }
     return;
   }
   for (const auto& sum : needs.classes) {

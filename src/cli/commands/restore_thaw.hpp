@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -31,7 +32,11 @@ public:
 private:
   storage::ThawSpeed speed() const;
   std::uint32_t days() const { return days_.value_or(restore::ThawOptions{}.days); }
+  struct FrozenPlace;
   struct Needs;
+  /// Adds what is frozen of `packs` in a store, where they are.
+  void add_place(Session& session, storage::Backend& store, const config::TierSettings& settings,
+                 std::span<const restore::NeededPack> packs, Needs& needs) const;
   Needs needs_of(Session& session, const repository::Snapshot& snapshot,
                  restore::RestoreRequest request) const;
   void thaw(Session& session, const Needs& needs) const;

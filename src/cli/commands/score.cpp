@@ -3,6 +3,8 @@
 #include "base/error.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
+#include "repository/elsewhere.hpp"
+#include "repository/holds.hpp"
 #include "repository/read_ledger.hpp"
 #include "seen_copy.hpp"
 #include "storage/location.hpp"
@@ -131,13 +133,28 @@ private:
     place.medium = medium_of(store, location.scheme, false);
     place.out_of_reach = is_locked(store);
     place.offsite = offsite_of(store, location.scheme);
-    place.has_newest = newest_of(session, site).has_value();
     auto& repository = session.repository();
+    const auto newest = newest_of(session, site);
+    place.has_newest = newest && is_whole(repository, *newest);
     const auto ledger = repository::load_read_ledger(repository);
     const auto packs = repository.index().packs();
     add_readings(place, repository::summarize_readings(ledger.ledger, packs,
                                                        repository::ReadLevel::checksums));
     return place;
+  }
+
+  /// Whether all that the snapshot needs is in the repository's own store.
+  static bool is_whole(repository::Repository& repository, const base::SnapshotId& snapshot) {
+    const auto away = repository::list_marked_packs(repository.backend()).away;
+    if (away.empty()) return true;
+    try {
+      const auto needed =
+          repository::packs_needed_by(repository, {repository.snapshots().load(snapshot)});
+      return std::ranges::none_of(needed, [&](const auto& pack) { return away.contains(pack); });
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::conflict) throw;
+      return false;  // nobody can tell
+    }
   }
 
   static std::optional<base::SnapshotId> newest_of(Session& session, const std::string& site) {

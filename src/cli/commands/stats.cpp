@@ -60,6 +60,8 @@ private:
     json.field("chunk_bytes", statistics.bytes).field("stored_bytes", statistics.stored_bytes());
     json.field("stored_data_bytes", statistics.data_bytes);
     json.field("stored_tree_bytes", statistics.tree_bytes);
+    json.field("packs_elsewhere", statistics.away_packs);
+    json.field("bytes_elsewhere", statistics.away_bytes);
     json.field("stored_stream_bytes", statistics.stream_bytes).key("sites").begin_array();
     for (const auto& [name, totals] : sites) {
       json.begin_object().raw_field("site", name).field("snapshots", totals.snapshots);
@@ -158,6 +160,11 @@ private:
         base::format_byte_count(all.bytes), counted(statistics.packs, "pack", "packs"),
         counted(statistics.chunks, "chunk", "chunks"),
         base::format_byte_count(statistics.stored_bytes())));
+    if (statistics.away_packs > 0) {
+      console.line(fmt::format("of these {} of {} are kept in other stores only",
+                               counted(statistics.away_packs, "pack", "packs"),
+                               base::format_byte_count(statistics.away_bytes)));
+    }
     console.line(fmt::format("deduplication {}, compression {}", ratio(all.bytes, statistics.bytes),
                              ratio(statistics.bytes, statistics.stored_bytes())));
   }

@@ -1,9 +1,11 @@
 #include "base/error.hpp"
 #include "base/units.hpp"
 #include "commands.hpp"
+#include "copies/moves.hpp"
 #include "copy_targets.hpp"
 #include "policy/lifecycle.hpp"
 #include "price_list.hpp"
+#include "repository/elsewhere.hpp"
 #include "repository/pack_tiers.hpp"
 #include "repository/prune.hpp"
 #include "repository/reader_lease.hpp"
@@ -25,21 +27,28 @@ using base::ErrorKind;
 using policy::LifecycleReason;
 using repository::Repository;
 
-/// A store with rules: the repository's own, or that of a copy.
-struct Target {
-  CopyTarget store;
-  bool is_repository = false;
-};
-
 struct Sum {
   std::uint64_t packs = 0;
   std::uint64_t bytes = 0;
+
+  void add(std::uint64_t size) {
+    ++packs;
+    bytes += size;
+  }
 };
+Sum sum_of(const std::vector<repository::StoredPack>& packs) {
+  Sum sum;
+  for (const auto& pack : packs)
+    sum.add(pack.size);
+  return sum;
+}
 
 /// What the rules of one store ask for.
 struct Plan {
   std::vector<repository::PackMove> moves;
-  std::map<std::string, Sum> by_class;  // of these
+  std::map<std::string, Sum> by_class;       // of these
+  std::vector<repository::StoredPack> away;  // to the store called `store`
+  std::string store;
   std::map<LifecycleReason, Sum> left;  // though a rule is due
   std::uint64_t frozen_trees = 0;
   policy::PriceList prices;
@@ -116,7 +125,9 @@ Plan plan_of(Session& session, Repository& repository, const config::Store& sett
   std::set<base::PackId> newest;
   if (settings.tiers.keeps_newest) newest = newest_packs(session, repository);
   plan.frozen_trees = tiers.frozen_trees;
-  plan.prices = prices_of(*repository.backend().tiers(), settings.tiers);
+  if (auto* const classes = repository.backend().tiers()) {
+    plan.prices = prices_of(*classes, settings.tiers);
+  }
   std::vector<policy::TieredPack> packs;
   packs.reserve(tiers.content.size());
   for (const auto& pack : tiers.content) {
@@ -129,13 +140,15 @@ Plan plan_of(Session& session, Repository& repository, const config::Store& sett
   for (std::size_t i = 0; i < choices.size(); ++i) {
     const auto& choice = choices[i];
     const auto size = packs[i].size;
-    if (choice.reason == LifecycleReason::due) {
+    if (choice.reason != LifecycleReason::due) {
+      plan.left[choice.reason].add(size);
+    } else if (!choice.store.empty()) {
+      plan.store = choice.store;
+      plan.away.push_back({tiers.content[i].id, size});
+    } else {
       plan.moves.push_back({tiers.content[i].id, size, choice.to});
+      plan.by_class[choice.to].add(size);
     }
-    auto& sum =
-        choice.reason == LifecycleReason::due ? plan.by_class[choice.to] : plan.left[choice.reason];
-    ++sum.packs;
-    sum.bytes += size;
   }
   return plan;
 }
@@ -150,11 +163,19 @@ void print_plan(Console& console, const std::string& store, const Plan& plan) {
   json.key("moves").begin_array();
   for (const auto& [name, sum] : plan.by_class)
     write_sum(json, "class", name, sum);
+  if (!plan.away.empty()) write_sum(json, "store", plan.store, sum_of(plan.away));
   json.end_array().key("left").begin_array();
   for (const auto& [reason, sum] : plan.left)
     write_sum(json, "reason", policy::name_of(reason), sum);
   json.end_array().field("frozen_trees", plan.frozen_trees);
-  if (plan.moves.empty()) console.line(fmt::format("{}: nothing is due", store));
+  if (plan.moves.empty() && plan.away.empty()) {
+    console.line(fmt::format("{}: nothing is due", store));
+  }
+  if (const auto sum = sum_of(plan.away); sum.packs > 0) {
+    console.line(fmt::format("{}: {} of {} are to be in {} alone", store,
+                             counted(sum.packs, "pack", "packs"),
+                             base::format_byte_count(sum.bytes), base::printable(plan.store)));
+  }
   for (const auto& [name, sum] : plan.by_class) {
     const auto* of = plan.prices.find(name);
     const auto minimum = of == nullptr || of->seconds_min == 0
@@ -177,7 +198,9 @@ void print_plan(Console& console, const std::string& store, const Plan& plan) {
   }
 }
 
-int print_report(Console& console, const std::string& store, const repository::MoveReport& report) {
+/// Of both kinds of moves.
+template <class Report>
+int print_report(Console& console, const std::string& store, const Report& report) {
   auto& json = console.json();
   json.field("packs_moved", report.packs).field("bytes_moved", report.bytes);
   json.key("problems").begin_array();
@@ -194,35 +217,58 @@ int print_report(Console& console, const std::string& store, const repository::M
   return report.problems.empty() ? base::exit_done : base::exit_partial;
 }
 
+/// Those that the copy has not (`lacking`) are no failure: the next copy brings them there.
+int print_moves(Console& console, const std::string& store, const std::string& copy,
+                const copies::MovesReport& report) {
+  console.json().field("packs_lacking", report.packs_lacking);
+  if (report.packs_lacking > 0) {
+    console.warn(fmt::format("{}: {} stay, because {} does not have them: holdfast copy {}", store,
+                             counted(report.packs_lacking, "pack", "packs"), copy, copy));
+  }
+  return print_report(console, store, report);
+}
+
 class TierCommand final : public Command {
 public:
   std::string name() const override { return "tier"; }
   std::string summary() const override {
-    return "Move old packs into cheaper storage classes, by the rules of each store";
+    return "Move old packs into cheaper storage classes or stores, by the rules of each store";
   }
   std::string examples() const override {
     return "  holdfast tier --dry-run                  what 'lifecycle' in holdfast.yaml asks for\n"
            "  holdfast tier                            do it, in the repository and its copies\n"
-           "  holdfast tier oss                        in one store\n";
+           "  holdfast tier oss                        in one store\n"
+           "  holdfast tier --bring-back               take packs back that another store keeps\n";
   }
 
   void declare(Arguments& arguments) override {
     arguments.positionals("STORE", stores_, "names from 'stores' in holdfast.yaml",
                           Completes::nothing);
+    arguments.flag("--bring-back", brings_back_,
+                   "copy packs that are in another store instead into the repository again; STORE "
+                   "may be any copy that has them");
     arguments.flag("-n,--dry-run", dry_run_, "say what would be moved");
   }
 
   int run(Session& session) override {
-    const auto targets = targets_of(session);
-    auto& json = session.console().json();
-    json.field("dry_run", dry_run_).key("stores").begin_array();
-    int exit_code = base::exit_done;
-    for (const auto& target : targets) {
-      const int code = run_one(session, target, targets.size() == 1);
-      if (exit_code == base::exit_done) exit_code = code;
-    }
-    json.end_array();
-    return exit_code;
+    const auto targets = brings_back_ ? copy_targets(session, stores_) : targets_of(session);
+    auto& console = session.console();
+    auto& json = console.json();
+    json.field("dry_run", dry_run_);
+    return for_each_copy(
+        session, "stores", targets,
+        [&](const CopyTarget& target) {
+          json.begin_object().field("store", std::string_view(target.name));
+          const int code = brings_back_ ? bring_back(session, target) : tier(session, target);
+          json.end_object();
+          return code;
+        },
+        [&](const CopyTarget& target, const Failure& failure) {
+          console.warn(fmt::format("{}: {}", target.name, failure.message));
+          json.key("error").begin_object();
+          console.add_failure(failure);
+          json.end_object().end_object();
+        });
   }
 
   std::string after_interruption() const override {
@@ -230,33 +276,33 @@ public:
   }
 
 private:
-  std::vector<Target> targets_of(Session& session) const {
-    const auto own = session.location().url();
-    std::vector<CopyTarget> stores;
-    if (stores_.empty()) {
-      const auto* config = session.config();
-      for (std::size_t i = 0; config != nullptr && i < config->stores.size(); ++i) {
-        const auto& store = config->stores[i];
-        if (storage::parse_location(store.url).url() == own) {
-          stores.push_back({store.name, store.url, store.offline, &store});
-        }
+  std::vector<CopyTarget> targets_of(Session& session) const {
+    std::vector<CopyTarget> targets;
+    if (!stores_.empty()) {
+      targets = copy_targets(session, stores_);
+      for (const auto& target : targets) {
+        if (!has_rules(target)) refuse(target.name);
       }
-      for (auto& copy : configured_copies(session))
-        stores.push_back(std::move(copy));
-      std::erase_if(stores, [](const CopyTarget& target) {
-        return target.store == nullptr || target.store->tiers.lifecycle.empty();
-      });
-    } else {
-      stores = copy_targets(session, stores_);
+      return targets;
     }
-    std::vector<Target> targets;
-    for (auto& store : stores) {
-      const bool is_own = storage::parse_location(store.url).url() == own;
-      if (store.store == nullptr || store.store->tiers.lifecycle.empty()) refuse(store.name);
-      targets.push_back({std::move(store), is_own});
+    const auto* config = session.config();
+    for (std::size_t i = 0; config != nullptr && i < config->stores.size(); ++i) {
+      const auto& store = config->stores[i];
+      const CopyTarget target{store.name, store.url, store.offline, &store};
+      if (is_repository(session, target)) targets.push_back(target);
     }
+    for (auto& copy : configured_copies(session))
+      targets.push_back(std::move(copy));
+    std::erase_if(targets, [](const CopyTarget& target) { return !has_rules(target); });
     if (targets.empty()) refuse("");
     return targets;
+  }
+
+  static bool has_rules(const CopyTarget& target) {
+    return target.store != nullptr && !target.store->tiers.lifecycle.empty();
+  }
+  static bool is_repository(Session& session, const CopyTarget& target) {
+    return storage::parse_location(target.url).url() == session.location().url();
   }
 
   [[noreturn]] static void refuse(const std::string& store) {
@@ -269,46 +315,68 @@ private:
             "holdfast.yaml");
   }
 
-  /// One that cannot be reached does not keep the others from what is due there.
-  int run_one(Session& session, const Target& target, bool only) const {
-    auto& console = session.console();
-    auto& json = console.json();
-    json.begin_object().field("store", std::string_view(target.store.name));
-    int exit_code = base::exit_done;
-    try {
-      exit_code = tier(session, target);
-    } catch (const Error& error) {
-      if (only) throw;
-      const auto failure = failure_of(error);
-      console.warn(fmt::format("{}: {}", target.store.name, failure.message));
-      json.key("error").begin_object();
-      console.add_failure(failure);
-      json.end_object();
-      exit_code = failure.exit_code;
-    }
-    json.end_object();
-    return exit_code;
-  }
-
-  int tier(Session& session, const Target& target) const {
-    if (target.is_repository) return tier_in(session, session.repository(), target);
-    const auto store = open_copy_store(session, target.store, false);
+  int tier(Session& session, const CopyTarget& target) const {
+    if (is_repository(session, target)) return tier_in(session, session.repository(), target);
+    const auto store = open_copy_store(session, target, false);
     const auto opened = session.open_copy(*store, std::nullopt);
     return tier_in(session, *opened, target);
   }
 
-  int tier_in(Session& session, Repository& repository, const Target& target) const {
+  int tier_in(Session& session, Repository& repository, const CopyTarget& target) const {
     // What a prune deletes meanwhile must not come back by a copy of it.
     const repository::ReaderLease lease(repository, "tier");
-    const auto plan = plan_of(session, repository, *target.store.store);
-    print_plan(session.console(), target.store.name, plan);
+    const auto plan = plan_of(session, repository, *target.store);
+    print_plan(session.console(), target.name, plan);
+    if (!plan.away.empty() && !is_repository(session, target)) {
+      throw Error(ErrorKind::conflict,
+                  fmt::format("{} is not the repository here, and packs go to {} from that only",
+                              target.name, base::printable(plan.store)))
+          .set_hint("leave out --repo and HOLDFAST_REPO, or take the rule out of the store");
+    }
     if (dry_run_) return base::exit_done;
+    if (!plan.away.empty()) return move_away(session, target, plan);
     const auto report = repository::move_packs(repository.backend(), plan.moves, session.progress(),
                                                session.stopping());
-    return print_report(session.console(), target.store.name, report);
+    return print_report(session.console(), target.name, report);
+  }
+
+  /// Moves into classes before that, which need nobody else.
+  static int move_away(Session& session, const CopyTarget& target, const Plan& plan) {
+    auto& repository = session.repository();
+    auto& console = session.console();
+    const auto moved = repository::move_packs(repository.backend(), plan.moves, session.progress(),
+                                              session.stopping());
+    console.json().key("classes").begin_object();
+    const int in_classes = print_report(console, target.name, moved);
+    console.json().end_object();
+    const auto to = copy_targets(session, {plan.store}).front();
+    const auto store = open_copy_store(session, to, false);
+    const auto opened = session.open_copy(*store, std::nullopt);
+    const auto report = copies::move_away(repository, *opened, to.name, plan.away,
+                                          session.progress(), session.stopping());
+    const int away = print_moves(console, target.name, to.name, report);
+    return in_classes == base::exit_done ? away : in_classes;
+  }
+
+  int bring_back(Session& session, const CopyTarget& target) const {
+    auto& repository = session.repository();
+    auto& console = session.console();
+    const auto away = repository::list_marked_packs(repository.backend()).away;
+    console.json().field("packs_elsewhere", away.size());
+    if (dry_run_ || away.empty()) {
+      console.line(away.empty() ? std::string("no pack is elsewhere")
+                                : counted(away.size(), "pack is", "packs are") + " elsewhere");
+      return base::exit_done;
+    }
+    const auto store = open_copy_store(session, target, false);
+    const auto opened = session.open_copy(*store, std::nullopt);
+    const auto report = copies::bring_back(repository, *store, target.name, !stores_.empty(),
+                                           session.progress(), session.stopping());
+    return print_moves(console, "repository", target.name, report);
   }
 
   std::vector<std::string> stores_;
+  bool brings_back_ = false;
   bool dry_run_ = false;
 };
 

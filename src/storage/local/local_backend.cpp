@@ -243,7 +243,9 @@ private:
       }
       if (S_ISDIR(status.st_mode)) walk(name + "/", visit_object, visit_directory);
       if (S_ISREG(status.st_mode)) {
-        visit_object({name, static_cast<std::uint64_t>(status.st_size)});
+        visit_object({.name = name,
+                      .size = static_cast<std::uint64_t>(status.st_size),
+                      .since = base::WallTime{status.st_mtim.tv_sec, 0}});
       }
     }
     if (errno != 0) throw base::system_error(errno, "listing " + path);

@@ -229,7 +229,10 @@ private:
       attributes = *meant;
     }
     if (attributes.is_directory()) below.push_back(name + "/");
-    if (attributes.is_regular()) visit({name, attributes.size.value_or(0)});
+    if (!attributes.is_regular()) return;
+    ObjectInfo info{.name = name, .size = attributes.size.value_or(0)};
+    if (attributes.mtime) info.since = base::WallTime{*attributes.mtime, 0};
+    visit(info);
   }
 
   using OpenFile = std::pair<std::string, std::shared_ptr<RemoteFile>>;

@@ -64,8 +64,9 @@ private:
 class FallbackBackend final : public Backend {
 public:
   FallbackBackend(Backend& inner, std::vector<Fallback> fallbacks,
-                  std::function<void(const std::string&)> tell)
-      : inner_(inner), tell_(std::move(tell)) {
+                  std::function<void(const std::string&)> tell,
+                  std::function<bool(const std::string&)> is_elsewhere)
+      : inner_(inner), tell_(std::move(tell)), is_elsewhere_(std::move(is_elsewhere)) {
     places_.emplace_back(inner);
     for (auto& fallback : fallbacks)
       places_.emplace_back(std::move(fallback));
@@ -162,8 +163,10 @@ private:
       if (moved >= *next) return true;  // another thread was first
       moved = *next;
     }
+    const bool is_expected =
+        at == 0 && why.kind() == ErrorKind::not_found && is_elsewhere_ && is_elsewhere_(name);
     // What is frozen is frozen by the thousand.
-    if (!is_frozen(why) || !told_of_frozen_.exchange(true)) {
+    if (!is_expected && (!is_frozen(why) || !told_of_frozen_.exchange(true))) {
       tell_(fmt::format("{}: reading it from {}", why.what(), places_[*next].name()));
     }
     return true;
@@ -178,6 +181,7 @@ private:
 
   Backend& inner_;
   const std::function<void(const std::string&)> tell_;
+  const std::function<bool(const std::string&)> is_elsewhere_;  // may be empty
   std::deque<Place> places_;
   std::mutex mutex_;                          // guards moved_
   std::map<std::string, std::size_t> moved_;  // objects that are read from a later place
@@ -187,8 +191,10 @@ private:
 }  // namespace
 
 std::unique_ptr<Backend> with_fallbacks(Backend& inner, std::vector<Fallback> places,
-                                        std::function<void(const std::string&)> tell) {
-  return std::make_unique<FallbackBackend>(inner, std::move(places), std::move(tell));
+                                        std::function<void(const std::string&)> tell,
+                                        std::function<bool(const std::string&)> is_elsewhere) {
+  return std::make_unique<FallbackBackend>(inner, std::move(places), std::move(tell),
+                                           std::move(is_elsewhere));
 }
 
 }  // namespace holdfast::storage

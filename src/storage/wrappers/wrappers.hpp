@@ -34,9 +34,11 @@ struct Fallback {
 };
 /// Reads from `inner` as long as that works, object by object, then from `places` in their order; a
 /// place that does not answer is not asked again. Writes and removes in `inner` alone. `tell` gets
-/// a sentence for each place that is turned away from, from any thread. Borrows `inner`.
-std::unique_ptr<Backend> with_fallbacks(Backend& inner, std::vector<Fallback> places,
-                                        std::function<void(const std::string&)> tell);
+/// a sentence for each place that is turned away from, from any thread; nothing of objects that
+/// `is_elsewhere` says are not to be in `inner`. Borrows `inner`.
+std::unique_ptr<Backend> with_fallbacks(
+    Backend& inner, std::vector<Fallback> places, std::function<void(const std::string&)> tell,
+    std::function<bool(const std::string& name)> is_elsewhere = nullptr);
 
 /// Calls that fail with Retry::later are made again. Whole-object `put` is repeated; a commit whose
 /// reply was lost is settled by comparing what is stored. Borrows `inner`.
