@@ -55,12 +55,23 @@ storage::S3Options s3_options(const storage::Location& location, const StoreCont
   return options;
 }
 
-/// Aliyun's and Tencent's ways to lock are not those of S3, and a lock that is none is worse.
+/// A lock that is none is worse.
 void expect_lockable(const storage::Location& location, const StoreContext& context) {
-  if (kind_of_bucket(location).scheme == "s3" || !context.settings.bucket.lock_seconds) return;
-  throw base::Error(base::ErrorKind::unsupported,
-                    fmt::format("{}: objects cannot be locked there yet", location.url()))
-      .set_hint("take 'lock' out of the configuration of this store, or lock a copy at s3://");
+  const auto& bucket = context.settings.bucket;
+  if (!bucket.lock_seconds) return;
+  const auto scheme = kind_of_bucket(location).scheme;
+  if (scheme == "cos") {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("{}: Tencent locks objects for chosen customers only, and documents "
+                            "too little of it to rely on",
+                            location.url()))
+        .set_hint("take 'lock' out of the configuration of this store, or lock a copy at s3://");
+  }
+  if (scheme == "oss" && bucket.lock_may_be_lifted) {
+    throw Error(ErrorKind::unsupported,
+                fmt::format("{}: nobody can lift a lock there", location.url()))
+        .set_hint("take 'lock_mode: governance' out of the configuration of this store");
+  }
 }
 
 /// An S3 server of one's own gives roles where it gives objects.

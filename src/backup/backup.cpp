@@ -215,6 +215,7 @@ private:
     fill_snapshot();
     if (!request_.dry_run) {
       const auto id = session_->commit(snapshot_);
+      if (!session_->lock_warning().empty()) progress_.on_warning(session_->lock_warning());
       for (auto& paged : paged_)
         paged.cache.commit(id, paged.block_size);
       cache_.commit(id);

@@ -206,7 +206,9 @@ private:
       if (name != last) static_cast<void>(send_object(name));
     }
     if (plan.snapshots.empty()) return;
-    lease.commit(plan.snapshots.back(), storage::get(source_.backend(), last, record_size_max));
+    const auto warning =
+        lease.commit(plan.snapshots.back(), storage::get(source_.backend(), last, record_size_max));
+    if (!warning.empty()) progress_.on_warning(copy_.describe() + ": " + warning);
     ++report_.objects_sent;
     report_.snapshots_sent = plan.snapshots;
   }

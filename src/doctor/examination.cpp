@@ -161,7 +161,8 @@ private:
   void look_at_versions(storage::Backend& store) {
     auto* const locks = store.locks();
     if (locks == nullptr) return;
-    const auto period = locks->terms().period_seconds;
+    const auto terms = locks->terms();
+    const auto period = terms.period_seconds;
     try {
       if (options_.writes) locks->expect_enforced();
       std::size_t hidden = 0;
@@ -171,12 +172,21 @@ private:
       });
       if (hidden + overwritten > 0) return tell_altered(hidden, overwritten);
       if (period == 0) return;
-      chart_.good("versions", fmt::format("what is kept is locked for {}, and nothing is hidden",
-                                          base::format_duration(static_cast<double>(period))));
+      tell_locks(terms);
     } catch (const Error& error) {
       // Many stores keep no versions, and say so.
       if (period > 0) chart_.failed("versions", error);
     }
+  }
+
+  void tell_locks(const storage::LockTerms& terms) {
+    const auto period = base::format_duration(static_cast<double>(terms.period_seconds));
+    const bool by_policy = terms.renewal == storage::LockTerms::Renewal::when_over;
+    chart_.good(
+        "versions",
+        by_policy
+            ? fmt::format("a policy of the bucket locks what is stored for {} at least", period)
+            : fmt::format("what is kept is locked for {}, and nothing is hidden", period));
   }
 
   void tell_altered(std::size_t hidden, std::size_t overwritten) {

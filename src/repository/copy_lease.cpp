@@ -46,15 +46,17 @@ bool CopyLease::is_doomed(const base::PackId& pack) const { return state_->tombe
 
 void CopyLease::expect_held() { state_->lease->expect_held(); }
 
-void CopyLease::commit(const base::SnapshotId& snapshot, base::ByteView record) {
+std::string CopyLease::commit(const base::SnapshotId& snapshot, base::ByteView record) {
   const auto& environment = state_->source.environment();
-  prolong_locks(
+  const auto shortfall = prolong_locks(
       {state_->copy, environment.clock, state_->source.cache_directory(), environment.io_threads},
       state_->tombed);
   state_->lease->commit(snapshot, record);
   static_cast<void>(
       storage::put(state_->copy, std::string(snapshot_prefix) + snapshot.hex(), record));
   state_->lease->end();
+  if (shortfall.objects == 0) return {};
+  return describe(shortfall, state_->copy.locks()->terms().period_seconds);
 }
 
 }  // namespace holdfast::repository

@@ -26,8 +26,9 @@ public:
   void expect_held();
   /// Stores the last snapshot to be sent, whose sealed record is `record`, and ends the lease. What
   /// was sent under it is safe when this returns.
+  /// Returns what is locked there for less than the store should, for people; empty: nothing.
   /// Errors: conflict when the lease was taken away meanwhile.
-  void commit(const base::SnapshotId& snapshot, base::ByteView record);
+  std::string commit(const base::SnapshotId& snapshot, base::ByteView record);
 
 private:
   struct State;

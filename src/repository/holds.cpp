@@ -28,7 +28,10 @@ std::string object_name(const base::SnapshotId& id) { return std::string(hold_pr
 
 ObjectLocks* locks_of(Repository& repository) {
   auto* const locks = repository.backend().locks();
-  return locks != nullptr && locks->terms().period_seconds > 0 ? locks : nullptr;
+  if (locks == nullptr) return nullptr;
+  const auto terms = locks->terms();
+  const bool by_object = terms.renewal == storage::LockTerms::Renewal::at_any_time;
+  return terms.period_seconds > 0 && by_object ? locks : nullptr;
 }
 
 std::string reason_of(Repository& repository, const base::SnapshotId& id) {

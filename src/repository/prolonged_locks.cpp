@@ -5,8 +5,11 @@
 #include "base/fd.hpp"
 #include "base/little_endian.hpp"
 #include "base/task_group.hpp"
+#include "base/units.hpp"
 #include "crypto/blake3.hpp"
 #include "repository/stored_objects.hpp"
+
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
@@ -26,6 +29,8 @@ namespace {
 
 /// A pass over very many objects takes long; it is done again when that made it too late.
 constexpr int passes_max = 3;
+/// Policies of buckets count in days.
+constexpr std::int64_t day_seconds = 24L * 3600;
 constexpr std::string_view magic = "HFLOCK01";
 constexpr std::size_t key_size = 16;
 constexpr std::size_t entry_size = key_size + 8;
@@ -115,7 +120,11 @@ private:
 class Pass {
 public:
   Pass(const LockKeeping& keeping, storage::ObjectLocks& locks, KnownLocks& known)
-      : keeping_(keeping), locks_(locks), known_(known), began_(keeping.clock.wall_now()) {}
+      : keeping_(keeping),
+        locks_(locks),
+        known_(known),
+        terms_(locks.terms()),
+        began_(keeping.clock.wall_now()) {}
 
   void run(const TombedPacks& doomed) {
     const auto names = due(doomed);
@@ -137,55 +146,94 @@ public:
     return keeping_.clock.wall_now().seconds <= began_.seconds + time_for_a_pass();
   }
 
+  LockShortfall shortfall() const { return shortfall_; }
+
 private:
-  std::int64_t time_for_a_pass() const { return locks_.terms().slack_seconds / 4; }
+  bool waits_for_the_end() const {
+    return terms_.renewal == storage::LockTerms::Renewal::when_over;
+  }
+  std::int64_t time_for_a_pass() const {
+    return waits_for_the_end() ? day_seconds : terms_.slack_seconds / 4;
+  }
   base::WallTime wanted() const {
-    return {began_.seconds + locks_.terms().period_seconds + time_for_a_pass(), 0};
+    const auto spare = waits_for_the_end() ? -day_seconds : time_for_a_pass();
+    return {began_.seconds + terms_.period_seconds + spare, 0};
   }
 
-  std::vector<std::string> due(const TombedPacks& doomed) const {
+  std::vector<std::string> due(const TombedPacks& doomed) {
     std::vector<std::string> names;
     keeping_.backend.list("", [&](const storage::ObjectInfo& object) {
-      if (!is_kept_object(object.name) || known_.until(object.name) >= wanted().seconds) return;
+      const auto until = known_.until(object.name);
+      if (!is_kept_object(object.name) || until >= wanted().seconds) return;
       const auto pack = pack_of_object(object.name);
-      if (!pack || !doomed.names(*pack)) names.push_back(object.name);
+      if (pack && doomed.names(*pack)) return;
+      if (waits_for_the_end() && until > began_.seconds) {
+        note_short({until, 0});
+      } else {
+        names.push_back(object.name);
+      }
     });
     return names;
   }
 
   void prolong(const std::string& name) {
     try {
-      auto until = locks_.locked_until(name);
-      if (!until || *until < wanted()) {
-        const auto terms = locks_.terms();
-        until = {began_.seconds + terms.period_seconds + terms.slack_seconds, 0};
-        locks_.lock(name, *until);
-      }
-      known_.learn(name, *until);
+      const auto until = locks_.locked_until(name);
+      if (until && (waits_for_the_end() || *until >= wanted())) return settle(name, *until);
+      const base::WallTime anew{began_.seconds + terms_.period_seconds + terms_.slack_seconds, 0};
+      locks_.lock(name, anew);
+      settle(name, anew);
     } catch (const Error& error) {
+      if (error.kind() == ErrorKind::frozen) return note_short(began_);
       // Removed meanwhile: by a prune, which knew that nobody needs it.
       if (error.kind() != ErrorKind::not_found) throw;
     }
   }
 
+  void settle(const std::string& name, base::WallTime until) {
+    known_.learn(name, until);
+    if (until < wanted()) note_short(until);
+  }
+
+  void note_short(base::WallTime until) {
+    const std::lock_guard lock(mutex_);
+    shortfall_.first = shortfall_.objects == 0 ? until : std::min(shortfall_.first, until);
+    ++shortfall_.objects;
+  }
+
   const LockKeeping& keeping_;
   storage::ObjectLocks& locks_;
   KnownLocks& known_;
+  const storage::LockTerms terms_;
   const base::WallTime began_;
+  std::mutex mutex_;  // guards shortfall_
+  LockShortfall shortfall_;
 };
 
 }  // namespace
 
-void prolong_locks(const LockKeeping& keeping, const TombedPacks& doomed) {
+std::string describe(const LockShortfall& shortfall, std::int64_t period_seconds) {
+  return fmt::format(
+      "{} objects are locked for less than {} from now, the first until {}: they are locked anew "
+      "by "
+      "the first run after that; extend the retention policy of the bucket for longer locks",
+      shortfall.objects, base::format_duration(static_cast<double>(period_seconds)),
+      shortfall.first.to_iso());
+}
+
+LockShortfall prolong_locks(const LockKeeping& keeping, const TombedPacks& doomed) {
   auto* const locks = keeping.backend.locks();
-  if (locks == nullptr || locks->terms().period_seconds == 0) return;
+  if (locks == nullptr || locks->terms().period_seconds == 0) return {};
   KnownLocks known(keeping.cache_directory, locks->identity());
+  LockShortfall shortfall;
   for (int passes = 0; passes < passes_max; ++passes) {
     Pass pass(keeping, *locks, known);
     pass.run(doomed);
     known.save(keeping.clock.wall_now());
-    if (pass.was_quick()) return;
+    shortfall = pass.shortfall();
+    if (pass.was_quick()) break;
   }
+  return shortfall;
 }
 
 }  // namespace holdfast::repository

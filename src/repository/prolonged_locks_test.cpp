@@ -157,5 +157,30 @@ TEST_F(ProlongedLocks, TheLocksOfACopyAreItsOwn) {
   EXPECT_GE(copy->locks()->locked_until(pack)->seconds, clock.wall_now().seconds + 100 * day);
 }
 
+/// As where a policy of the bucket locks, which nobody can prolong for one object.
+TEST_F(ProlongedLocks, WhatCannotBeProlongedIsToldAndLockedAnewWhenItIsOver) {
+  const storage::LockTerms by_policy{30 * day, 0, storage::LockTerms::Renewal::when_over};
+  const auto store = storage::open_locking_memory({clock, by_policy, is_kept_object});
+  const auto run = [&](const std::string& directory) {
+    return prolong_locks({*store, clock, directory, 1}, TombedPacks());
+  };
+  base::TemporaryDirectory remembering(scratch_parent());
+  ASSERT_EQ(storage::put(*store, "packs/ab/1", {}), storage::PutOutcome::stored);
+  const auto until = *store->locks()->locked_until("packs/ab/1");
+  EXPECT_EQ(run(remembering.path()).objects, 0U);
+  clock.advance_seconds(20 * day);
+  ASSERT_EQ(storage::put(*store, "packs/ab/2", {}), storage::PutOutcome::stored);
+  for (const auto& directory : {remembering.path(), std::string()}) {
+    const auto shortfall = run(directory);
+    EXPECT_EQ(shortfall.objects, 1U) << directory;
+    EXPECT_EQ(shortfall.first, until);
+    EXPECT_EQ(store->locks()->locked_until("packs/ab/1"), until);
+  }
+  clock.advance_seconds(11 * day);
+  EXPECT_EQ(run(remembering.path()).objects, 1U) << "that of the second";
+  EXPECT_GE(store->locks()->locked_until("packs/ab/1")->seconds,
+            clock.wall_now().seconds + 30 * day);
+}
+
 }  // namespace
 }  // namespace holdfast::repository

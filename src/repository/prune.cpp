@@ -32,7 +32,7 @@ bool can_read(Repository& repository) { return repository.keys().can(Ability::re
 HeldBytes held_in(storage::Backend& backend) {
   HeldBytes held;
   auto* const locks = backend.locks();
-  if (locks == nullptr || locks->terms().period_seconds == 0) return held;
+  if (locks == nullptr) return held;
   locks->list_held([&](const storage::HeldObject& object) {
     ++held.objects;
     held.bytes += object.size;

@@ -147,6 +147,7 @@ struct WriteSession::State {
   KeptLease lease;  // below what it is told about when it is lost
   ReliedPacks relied;
   TombedPacks not_relied_on;  // by what is committed; it may be locked no longer
+  std::string lock_warning;
   ReachRecorder reach;
 };
 
@@ -418,9 +419,12 @@ base::SnapshotId WriteSession::commit(Snapshot& snapshot) {
   return state.failure.run([&] {
     state.relied.validate();
     const auto& environment = state.repository.environment();
-    prolong_locks({state.repository.backend(), environment.clock,
-                   state.repository.cache_directory(), environment.io_threads},
-                  state.not_relied_on);
+    auto& backend = state.repository.backend();
+    const auto shortfall = prolong_locks(
+        {backend, environment.clock, state.repository.cache_directory(), environment.io_threads},
+        state.not_relied_on);
+    if (shortfall.objects > 0)
+      state.lock_warning = describe(shortfall, backend.locks()->terms().period_seconds);
     const auto id = state.repository.snapshots().commit(
         snapshot, [&](const base::SnapshotId& committed, base::ByteView record) {
           state.lease->commit(committed, record);
@@ -429,6 +433,8 @@ base::SnapshotId WriteSession::commit(Snapshot& snapshot) {
     return id;
   });
 }
+
+const std::string& WriteSession::lock_warning() const { return state_->lock_warning; }
 
 WriteStatistics WriteSession::statistics() const {
   return {state_->chunks_new, state_->bytes_new, state_->bytes_stored, state_->packs_stored};

@@ -86,6 +86,8 @@ public:
   /// then there is no snapshot.
   base::SnapshotId commit(Snapshot& snapshot);
   WriteStatistics statistics() const;
+  /// After commit: what is locked for less than the store should; empty: nothing.
+  const std::string& lock_warning() const;
 
 private:
   struct State;

@@ -13,6 +13,9 @@ namespace holdfast::storage {
 struct LockTerms {
   std::int64_t period_seconds = 0;  // 0: none is locked
   std::int64_t slack_seconds = 0;   // so much longer at first, so that locks are prolonged seldom
+  /// `when_over`: a lock that has begun cannot be prolonged, and the next begins when it is over.
+  enum class Renewal : std::uint8_t { at_any_time, when_over };
+  Renewal renewal = Renewal::at_any_time;
 };
 
 /// An object that was removed while it was locked: its bytes stay in the store so long.
@@ -44,8 +47,8 @@ public:
   virtual void expect_enforced() = 0;
   /// Until when nobody can destroy the object; nothing when it is not locked or not there.
   virtual std::optional<base::WallTime> locked_until(const std::string& name) = 0;
-  /// Locks an object that is there until then at least. Errors: access_denied without the right to,
-  /// not_found.
+  /// Locks an object that is there until then at least, or as long as the store does where locks
+  /// are renewed when they are over. Errors: access_denied without the right to, not_found.
   virtual void lock(const std::string& name, base::WallTime until) = 0;
   /// Keeps an object that is there from being destroyed, also after its lock ended, until it is
   /// released (a legal hold). Errors: access_denied without the right to, not_found.

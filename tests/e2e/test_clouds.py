@@ -36,12 +36,6 @@ class CloudTest:
     def without_keys(self, **changes):
         return {self.id_variable: None, self.secret_variable: None, **changes}
 
-    def test_a_lock_that_would_be_none_is_refused(self):
-        self.write("holdfast.yaml", f"stores: {{far: {{url: '{self.repository}', lock: 30 days}}}}"
-                   .encode())
-        result = self.run_program("init", expect=UNSUPPORTED)
-        self.assertIn("cannot be locked there yet", result.err)
-
     def refuse(self, status, code, method=None, inside=""):
         def fault(handler):
             if method in (None, handler.command):
@@ -178,3 +172,9 @@ class Cos(CloudTest, DoctorTest):
         self.refuse(400, "BucketAccelerateNotEnabled")
         self.expect_fault(self.repository, "place", "BucketAccelerateNotEnabled",
                           "enable acceleration")
+
+    def test_a_lock_that_would_be_none_is_refused(self):
+        self.write("holdfast.yaml", f"stores: {{far: {{url: '{self.repository}', lock: 30 days}}}}"
+                   .encode())
+        result = self.run_program("init", expect=UNSUPPORTED)
+        self.assertIn("for chosen customers only", result.err)

@@ -6,7 +6,9 @@ the clouds and with the standard library alone, out of what arrived. Run as a pr
 line of JSON (the ports of "oss", "cos" and "s3") and serves until its standard input ends. Buckets
 are made by PUT; in one whose name begins with "versioned" the header against overwriting does
 nothing, as where versioning was enabled. A thaw ends when somebody looked `thaw_looks` times if
-it did; `age` makes all objects older and `freeze` ends what was thawed.
+it did; `age` makes all objects older and `freeze` ends what was thawed. `worm` is the retention
+policy of all buckets, as its state and its days; in a bucket whose name begins with "worm" it is a
+locked one of 30 days. What was stored since fewer days can be neither deleted nor overwritten.
 """
 import base64
 import email.utils
@@ -239,6 +241,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "POST" and "restore" in self.query:
             return self.thaw(ElementTree.fromstring(body))
         if self.command == "DELETE":
+            self.expect_mutable()
             self.objects.pop(self.key, None)
             return self.reply(204)
         if self.key not in self.objects:
@@ -246,6 +249,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         found = self.objects[self.key]
         if self.command == "HEAD":
             return self.reply(200, Content_Length=str(len(found.data)), **found.metadata,
+                              Last_Modified=email.utils.formatdate(found.modified, usegmt=True),
                               **self.tier_headers(found))
         self.expect_readable(found)
         return self.answer_range(found.data, found.metadata)
@@ -268,7 +272,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if forbids and self.key in self.objects and not self.bucket.startswith("versioned"):
             raise Refused(*{"s3": (412, "PreconditionFailed")}.get(self.server.dialect,
                                                                    (409, "FileAlreadyExists")))
+        self.expect_mutable()
         self.objects[self.key] = Stored(data, metadata, storage_class)
+
+    # ---- retention ----
+
+    def worm(self):
+        return ("Locked", 30) if self.bucket.startswith("worm") else self.server.worm
+
+    def expect_mutable(self):
+        if self.key not in self.objects or not self.worm() or self.server.worm_is_a_lie:
+            return
+        if self.objects[self.key].modified + self.worm()[1] * DAY > time.time():
+            raise Refused(409, "FileImmutable", "The object you specified is immutable.")
+
+    def answer_worm(self):
+        if not self.worm():
+            raise Refused(404, "NoSuchWORMConfiguration")
+        state, days = self.worm()
+        return self.reply(200, f"<WormConfiguration><WormId>1666E2CFB2B3418</WormId>"
+                          f"<State>{state}</State><RetentionPeriodInDays>{days}"
+                          "</RetentionPeriodInDays><CreationDate>2026-11-01T00:00:00.000Z"
+                          "</CreationDate></WormConfiguration>")
 
     # ---- classes ----
 
@@ -356,6 +381,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.reply(200)
         if self.command != "GET":
             raise Refused(405, "MethodNotAllowed")
+        if "worm" in self.query and self.server.dialect == "oss":
+            return self.answer_worm()
         if "uploads" in self.query:
             after = (self.query.get("key-marker", ""), self.query.get("upload-id-marker", ""))
             page, rest = self.page(sorted((key, name) for name, (key, *_) in self.uploads.items()
@@ -437,6 +464,8 @@ class CloudBuckets(http.server.ThreadingHTTPServer):
         self.dialect, self.region, self.token = dialect, region, token
         self.buckets, self.faults, self.lock = {}, [], threading.Lock()
         self.thaw_looks = 2
+        self.worm = None  # ("InProgress" or "Locked", days)
+        self.worm_is_a_lie = False
         self.thawed = []  # of each thaw that was begun the key, the speed and the days
         self.port = self.server_address[1]
         threading.Thread(target=self.serve_forever, daemon=True).start()

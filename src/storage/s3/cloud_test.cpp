@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <functional>
 #include <set>
 
 namespace holdfast::storage {
@@ -314,6 +315,84 @@ TEST(OssTest, CredentialsThatExpiredAreAskedForAgain) {
   const std::string url =
       "https://blog.oss-cn-hangzhou.aliyuncs.com/?list-type=2&max-keys=1&prefix=p%2F";
   EXPECT_EQ(urls, (std::vector<std::string>{url, url}));
+}
+
+/// In a bucket whose policy protects each object for thirty days.
+class OssWormTest : public testing::Test {
+protected:
+  static constexpr std::int64_t day = 24L * 3600;
+
+  OssWormTest() { around_.bucket_ = "worm-1250000000"; }
+
+  std::unique_ptr<Backend> open(std::int64_t days) {
+    auto options = around_.options();
+    options.lock.period_seconds = days * day;
+    return around_.open(options);
+  }
+  static ErrorKind kind_of_failure(const std::function<void()>& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      return error.kind();
+    }
+    ADD_FAILURE() << "nothing was thrown";
+    return ErrorKind::io;
+  }
+
+  CloudAround around_{"oss"};
+  const base::SystemClock clock_;
+};
+
+TEST_F(OssWormTest, WhatIsRemovedWhileItIsProtectedIsHeld) {
+  const auto backend = around_.open();
+  ASSERT_EQ(put(*backend, "packs/a", base::as_bytes("12345")), PutOutcome::stored);
+  ASSERT_EQ(put(*backend, "packs/b", base::as_bytes("1")), PutOutcome::stored);
+  EXPECT_EQ(put(*backend, "packs/b", base::as_bytes("2")), PutOutcome::already_there);
+  EXPECT_EQ(backend->remove("packs/a"), RemoveOutcome::held);
+  for (const auto& seen_by : {around_.open(), around_.open()}) {
+    EXPECT_EQ(seen_by->remove("packs/a"), RemoveOutcome::was_absent);
+    EXPECT_FALSE(seen_by->stat("packs/a"));
+    for (const auto* prefix : {"", "packs/"}) {
+      std::vector<std::string> names;
+      seen_by->list(prefix, [&](const ObjectInfo& object) { names.push_back(object.name); });
+      EXPECT_EQ(names, std::vector<std::string>{"packs/b"});
+    }
+  }
+  EXPECT_EQ(
+      kind_of_failure([&] { static_cast<void>(put(*backend, "packs/a", base::as_bytes("new"))); }),
+      ErrorKind::conflict)
+      << "nobody could see it";
+  EXPECT_EQ(backend->remove_leftovers(), 0U);
+  int held = 0;
+  backend->locks()->list_held([&](const HeldObject& object) {
+    ++held;
+    EXPECT_EQ(object.name, "packs/a");
+    EXPECT_EQ(object.size, 5U);
+    EXPECT_GE(object.until.seconds, clock_.wall_now().seconds + 29 * day);
+  });
+  EXPECT_EQ(held, 1);
+}
+
+TEST_F(OssWormTest, ItsLocksAreThoseOfThePolicy) {
+  const auto backend = open(30);
+  ASSERT_EQ(put(*backend, "packs/a", base::as_bytes("1")), PutOutcome::stored);
+  auto& locks = *backend->locks();
+  locks.expect_enforced();
+  EXPECT_EQ(locks.terms().renewal, LockTerms::Renewal::when_over);
+  const auto until = locks.locked_until("packs/a");
+  ASSERT_TRUE(until);
+  EXPECT_NEAR(static_cast<double>(until->seconds - clock_.wall_now().seconds), 30.0 * day, 60);
+  EXPECT_FALSE(locks.locked_until("packs/none"));
+  EXPECT_EQ(kind_of_failure([&] { locks.lock("packs/a", *until); }), ErrorKind::access_denied)
+      << "what is protected cannot be protected for longer";
+  EXPECT_EQ(kind_of_failure([&] { locks.lock("packs/none", *until); }), ErrorKind::not_found);
+  EXPECT_EQ(kind_of_failure([&] { locks.hold("packs/a"); }), ErrorKind::unsupported);
+}
+
+TEST_F(OssWormTest, APolicyThatIsTooShortIsRefused) {
+  EXPECT_EQ(kind_of_failure([&] { open(31)->create("packs/a"); }), ErrorKind::unsupported);
+  around_.bucket_ = "holdfast-test-1250000000";
+  EXPECT_EQ(kind_of_failure([&] { open(30)->create("packs/a"); }), ErrorKind::unsupported);
 }
 
 }  // namespace

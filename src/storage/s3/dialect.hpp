@@ -30,6 +30,8 @@ struct S3Dialect {
   /// What in a request to thaw has the speed, and the word for a copy with other metadata.
   std::string_view thaw_element;
   std::string_view replaces_metadata;
+  /// A policy of the bucket may protect all objects for days (GetBucketWorm).
+  bool has_bucket_worm;
   /// Whether HEAD of a bucket is documented.
   bool has_head_of_bucket;
   /// The bucket stands in the host's name, nowhere else.

@@ -5,6 +5,7 @@
 
 #include "base/error.hpp"
 #include "base/units.hpp"
+#include "bucket_worm.hpp"
 #include "s3_lists.hpp"
 #include "s3_locks.hpp"
 #include "s3_objects.hpp"
@@ -18,6 +19,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 namespace holdfast::storage {
@@ -50,8 +52,8 @@ public:
   std::unique_ptr<ObjectWriter> create(const std::string& name) override {
     auto key = key_of(name);
     static_cast<void>(conditions_.put_is_exclusive());  // said before anything is read or sent
-    if (locks_.wants(name)) locks_.expect_enforced();
-    return write_s3_object({client_, conditions_, versions_, locks_}, name, std::move(key));
+    if (locks_.wants(name)) locks()->expect_enforced();
+    return write_s3_object({client_, conditions_, versions_, locks_, worm_}, name, std::move(key));
   }
 
   std::size_t read(const std::string& name, std::uint64_t offset,
@@ -81,7 +83,7 @@ public:
 
   std::optional<ObjectInfo> stat(const std::string& name) override {
     const auto there = look_at_object(client_, key_of(name), name);
-    if (!there) return std::nullopt;
+    if (!there || (worm_.may_protect() && worm_.hides(name))) return std::nullopt;
     return ObjectInfo{name, there->size};
   }
 
@@ -89,9 +91,10 @@ public:
             const std::function<void(const ObjectInfo&)>& visit) override {
     check_prefix(prefix);
     const auto& own = client_.place().prefix;
+    const auto hidden = worm_.may_protect() ? worm_.hidden_below(prefix) : std::set<std::string>();
     list_s3_objects(client_, own + prefix, [&](const ListedObject& object) {
       const auto name = object.key.substr(own.size());
-      if (!is_object_name(name)) return;
+      if (!is_object_name(name) || hidden.contains(name)) return;
       visit({name, object.size, client_.dialect().is_archive(object.storage_class)});
     });
   }
@@ -102,11 +105,16 @@ public:
     const auto there = look_at_object(client_, key, name);
     if (!there) return RemoveOutcome::was_absent;
     if (!there->version.empty()) return versions_.remove(key, name, *there);
-    remove_key(key, "removing " + name);
-    return RemoveOutcome::removed;
+    if (worm_.may_protect() && worm_.hides(name)) return RemoveOutcome::was_absent;
+    if (remove_key(key, "removing " + name)) return RemoveOutcome::removed;
+    worm_.hide(name, *there);
+    return RemoveOutcome::held;
   }
 
-  ObjectLocks* locks() override { return &locks_; }
+  ObjectLocks* locks() override {
+    if (client_.dialect().has_bucket_worm) return &worm_;
+    return &locks_;
+  }
   ObjectTiers* tiers() override { return &tiers_; }
 
   unsigned transfers_max() const override { return net::transfers_at_once; }
@@ -114,14 +122,15 @@ public:
   StoreStatus status() override { return {std::nullopt, time_of_bucket(client_)}; }
 
   std::size_t remove_leftovers() override {
-    std::size_t removed = remove_old_uploads() + versions_.remove_unlocked();
+    std::size_t removed =
+        remove_old_uploads() + versions_.remove_unlocked() + worm_.remove_unprotected();
     std::vector<std::string> claims;
     list_s3_objects(client_, claims_prefix(client_), [&](const ListedObject& object) {
       if (is_older_than_a_day(object.modified, client_.now())) claims.push_back(object.key);
     });
     for (const auto& claim : claims)
-      remove_key(claim, "removing the claim of a writer that died");
-    return removed + claims.size();
+      removed += remove_key(claim, "removing the claim of a writer that died") ? 1 : 0;
+    return removed;
   }
 
 private:
@@ -141,7 +150,7 @@ private:
     const auto body = place.is_aws && place.region != "us-east-1" ? create_bucket_xml(place.region)
                                                                   : std::string();
     net::Headers headers;
-    if (locks_.terms().period_seconds > 0) {
+    if (locks_.locks_by_object()) {
       headers.push_back({"x-amz-bucket-object-lock-enabled", "true"});
     }
     client_.send({.doing = "making the bucket",
@@ -198,9 +207,13 @@ private:
                             request.doing, client_.store()));
   }
 
-  void remove_key(const std::string& key, const std::string& doing) {
-    client_.send({.doing = doing, .method = "DELETE", .key = key},
-                 [](const net::HttpResponse& response) { return response.status == 404; });
+  /// False when it is protected.
+  bool remove_key(const std::string& key, const std::string& doing) {
+    const auto response = client_.send({.doing = doing, .method = "DELETE", .key = key},
+                                       [](const net::HttpResponse& reply) {
+                                         return reply.status == 404 || says_it_is_protected(reply);
+                                       });
+    return !says_it_is_protected(response);
   }
 
   std::size_t remove_old_uploads() {
@@ -221,6 +234,7 @@ private:
   S3Conditions conditions_{client_};
   S3Versions versions_{client_};
   S3Locks locks_{client_, versions_};
+  BucketWorm worm_{client_};
   S3Tiers tiers_{client_, versions_};
   std::mutex mutex_;
   std::map<std::string, std::string> older_;  // versions of names whose newest is damaged

@@ -70,7 +70,7 @@ struct S3Options {
   ExclusiveCreate exclusive_create = ExclusiveCreate::by_store;
   /// Objects that are kept for long are locked for `period_seconds` and a quarter when they are
   /// made, so that nobody can destroy them before; 0: none is. Stores that do not enforce that are
-  /// refused at the first write.
+  /// refused at the first write. At oss a policy of the bucket does it, for its own days.
   struct Lock {
     /// `governance`: who has the right to can take a lock away.
     enum class Mode : std::uint8_t { compliance, governance };

@@ -73,7 +73,7 @@ std::unique_ptr<net::Transfer> S3Client::start(const S3Request& request) {
   ToSign signing{request.method, path_of(place_, request.key), request.query, request.headers, {}};
   signing.headers.push_back({"Host", host_of(place_)});
   // AWS wants that of everything that is locked, in spite of the hash that is signed.
-  if (options_.lock.period_seconds > 0 && request.method == "PUT") {
+  if (options_.lock.period_seconds > 0 && !dialect().is_cloud && request.method == "PUT") {
     signing.headers.push_back({"Content-MD5", base::to_base64(crypto::md5(request.body))});
   }
   dialect().sign(signing, {*credentials, place_.region, place_.bucket, request.body, now()});

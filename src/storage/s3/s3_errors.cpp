@@ -91,6 +91,9 @@ constexpr std::array code_rows = {
     CodeRow{"PreconditionFailed", ErrorKind::conflict, ""},
     CodeRow{"FileAlreadyExists", ErrorKind::conflict, ""},
     CodeRow{"ObjectAlreadyExists", ErrorKind::conflict, ""},
+    CodeRow{"FileImmutable", ErrorKind::access_denied,
+            "a retention policy of the bucket protects it: try again when its days are over",
+            base::Layer::rights},
     CodeRow{"BadDigest", ErrorKind::unavailable, damaged_hint},
     CodeRow{"InvalidDigest", ErrorKind::unavailable, damaged_hint},
     CodeRow{"XAmzContentSHA256Mismatch", ErrorKind::unavailable, damaged_hint},
@@ -148,8 +151,9 @@ bool says_credentials_expired(const net::HttpResponse& response) {
 bool says_name_is_taken(const net::HttpResponse& response) {
   if (response.status == 412) return true;
   const auto code = s3_code(response);
+  // What is protected is there.
   return code == "PreconditionFailed" || code == "FileAlreadyExists" ||
-         code == "ObjectAlreadyExists";
+         code == "ObjectAlreadyExists" || code == "FileImmutable";
 }
 
 Error s3_error(const net::HttpResponse& response, const std::string& doing) {

@@ -44,6 +44,10 @@ bool S3Locks::wants(const std::string& name) const {
   return client_.options().lock.period_seconds > 0 && is_kept(name);
 }
 
+bool S3Locks::locks_by_object() const {
+  return client_.options().lock.period_seconds > 0 && !client_.dialect().has_bucket_worm;
+}
+
 std::string S3Locks::identity() const {
   const auto& place = client_.place();
   return fmt::format("{}/{}/{} {}", place.origin.authority(), place.bucket, place.prefix, mode());

@@ -15,8 +15,10 @@ class S3Locks final : public ObjectLocks {
 public:
   S3Locks(S3Client& client, S3Versions& versions) : client_(client), versions_(versions) {}
 
-  /// Whether a new object of that name is to be locked.
+  /// Whether a new object of that name is to be locked, by whatever does that.
   bool wants(const std::string& name) const;
+  /// Whether each object has a lock of its own, and no policy of the bucket does it.
+  bool locks_by_object() const;
   /// The headers that lock a new object.
   void add_headers(net::Headers& headers) const;
   /// Locks a new object that was made without those.

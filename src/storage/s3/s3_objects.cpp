@@ -52,6 +52,25 @@ net::Headers headers_of_new_object(const S3Client& client, const std::string& ma
   return headers;
 }
 
+net::Headers headers_of_copy(const S3Client& client, const std::string& key,
+                             const StoredObject& there, const std::string& storage_class) {
+  const auto& dialect = client.dialect();
+  const auto& place = client.place();
+  auto headers = headers_of_new_object(client, there.mark, ObjectUse::metadata);
+  auto source = fmt::format("/{}/{}", place.bucket, net::percent_encode(key, "/"));
+  if (dialect.scheme == "cos") {
+    // There the source has a host, and that is the open one of its region.
+    const auto host = place.region.empty()
+                          ? client.host()
+                          : fmt::format("{}.cos.{}.myqcloud.com", place.bucket, place.region);
+    source = fmt::format("{}/{}", host, net::percent_encode(key, "/"));
+  }
+  headers.push_back({dialect.header("copy-source"), std::move(source)});
+  headers.push_back({dialect.header("metadata-directive"), std::string(dialect.replaces_metadata)});
+  if (!storage_class.empty()) headers.push_back({dialect.header("storage-class"), storage_class});
+  return headers;
+}
+
 Query query_of_list(const S3Dialect& dialect, const std::string& prefix, std::size_t count_max,
                     const std::string& next) {
   Query query = {{"prefix", prefix}, {"max-keys", std::to_string(count_max)}};
@@ -94,7 +113,9 @@ std::optional<StoredObject> look_at_object(S3Client& client, const std::string& 
                       parse_s3_time(header("x-amz-object-lock-retain-until-date")),
                       header("x-amz-object-lock-legal-hold") == "ON",
                       header(dialect.header("storage-class")),
-                      header(dialect.header("restore"))};
+                      header(dialect.header("restore")),
+                      false,
+                      net::parse_http_date(header("last-modified"))};
   // The second is said of objects in INTELLIGENT_TIERING.
   object.is_archived =
       dialect.is_archive(object.storage_class) || !header(dialect.header("archive-status")).empty();

@@ -28,7 +28,11 @@ struct StoredObject {
   std::string storage_class{};  // empty: the usual one
   std::string restoring{};      // what the store says of a thaw; empty: nothing
   bool is_archived = false;     // in a class that must be thawed
+  std::optional<base::WallTime> modified{};
 };
+/// For a PUT that copies an object onto itself, as a new object with the same mark.
+net::Headers headers_of_copy(const S3Client& client, const std::string& key,
+                             const StoredObject& there, const std::string& storage_class);
 /// Nothing when there is no such object. `name` is for messages; of `version`, if one is named.
 /// Errors: not_found when the bucket is gone.
 std::optional<StoredObject> look_at_object(S3Client& client, const std::string& key,

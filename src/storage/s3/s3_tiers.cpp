@@ -119,25 +119,6 @@ ObjectTiers::Thaw S3Tiers::thaw(const std::string& name, std::uint32_t days, Tha
   return is_thawed ? Thaw::readable : Thaw::begun;
 }
 
-net::Headers S3Tiers::headers_of_move(const std::string& key, const StoredObject& there,
-                                      const std::string& storage_class) const {
-  const auto& dialect = client_.dialect();
-  const auto& place = client_.place();
-  auto headers = headers_of_new_object(client_, there.mark, ObjectUse::metadata);
-  auto source = fmt::format("/{}/{}", place.bucket, net::percent_encode(key, "/"));
-  if (dialect.scheme == "cos") {
-    // There the source has a host, and that is the open one of its region.
-    const auto host = place.region.empty()
-                          ? client_.host()
-                          : fmt::format("{}.cos.{}.myqcloud.com", place.bucket, place.region);
-    source = fmt::format("{}/{}", host, net::percent_encode(key, "/"));
-  }
-  headers.push_back({dialect.header("copy-source"), std::move(source)});
-  headers.push_back({dialect.header("metadata-directive"), std::string(dialect.replaces_metadata)});
-  headers.push_back({dialect.header("storage-class"), storage_class});
-  return headers;
-}
-
 bool S3Tiers::move(const std::string& name, const std::string& storage_class) {
   check_name(name);
   const auto key = client_.place().prefix + name;
@@ -156,13 +137,14 @@ bool S3Tiers::move(const std::string& name, const std::string& storage_class) {
                 fmt::format("{} in {}: it is in {}, and would have to be thawed for that", doing,
                             client_.store(), there->storage_class));
   }
-  const auto response = client_.send({.doing = doing,
-                                      .method = "PUT",
-                                      .key = key,
-                                      .headers = headers_of_move(key, *there, storage_class)},
-                                     [](const net::HttpResponse& reply) {
-                                       return reply.status == 404 && s3_code(reply) == "NoSuchKey";
-                                     });
+  const auto response =
+      client_.send({.doing = doing,
+                    .method = "PUT",
+                    .key = key,
+                    .headers = headers_of_copy(client_, key, *there, storage_class)},
+                   [](const net::HttpResponse& reply) {
+                     return reply.status == 404 && s3_code(reply) == "NoSuchKey";
+                   });
   if (response.status == 404) return false;
   // A copy that fails half-way is told in a reply that says success.
   if (!s3_code(response).empty()) throw s3_error(response, doing + " in " + client_.store());

@@ -26,8 +26,6 @@ public:
 private:
   ObjectTier tier_of(const StoredObject& object) const;
   std::string class_of(const std::string& said) const;
-  net::Headers headers_of_move(const std::string& key, const StoredObject& there,
-                               const std::string& storage_class) const;
   void expect_moved(const std::string& key, const std::string& name, const StoredObject& before,
                     const std::string& storage_class);
 

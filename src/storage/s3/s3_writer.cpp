@@ -36,6 +36,7 @@ public:
         conditions_(with.conditions),
         versions_(with.versions),
         locks_(with.locks),
+        worm_(with.worm),
         name_(std::move(name)),
         key_(std::move(key)),
         mark_(with.client.make_mark()) {}
@@ -53,11 +54,11 @@ public:
   }
 
   PutOutcome commit() override {
-    if (!upload_) return lock_if_stored(put_whole());
+    if (!upload_) return settle_locks(put_whole());
     upload_->add(std::move(buffer_));
     const auto outcome = complete();
     upload_.reset();
-    return lock_if_stored(outcome);
+    return settle_locks(outcome);
   }
 
 private:
@@ -66,13 +67,24 @@ private:
   net::Header only_if_absent() const { return client_.dialect().only_if_absent(); }
   net::Headers headers_with_lock() const {
     auto headers = this->headers();
-    if (locks_.wants(name_) && !conditions_.versions_decide()) locks_.add_headers(headers);
+    if (has_own_lock() && !conditions_.versions_decide()) locks_.add_headers(headers);
     return headers;
   }
-  PutOutcome lock_if_stored(PutOutcome outcome) {
+  bool has_own_lock() const { return locks_.locks_by_object() && locks_.wants(name_); }
+  PutOutcome settle_locks(PutOutcome outcome) {
     const bool late = outcome == PutOutcome::stored && conditions_.versions_decide();
-    if (late && locks_.wants(name_)) locks_.lock_new(key_, name_);
+    if (late && has_own_lock()) locks_.lock_new(key_, name_);
+    if (outcome == PutOutcome::already_there) expect_shown();
     return outcome;
+  }
+  /// What is there may have been removed, and be protected yet.
+  void expect_shown() {
+    if (!worm_.may_protect() || !worm_.hides(name_)) return;
+    throw Error(ErrorKind::conflict,
+                fmt::format("{} in {}: an object of that name was removed, and is protected by the "
+                            "retention policy of the bucket",
+                            doing(), client_.store()))
+        .set_hint("the name is free again when a prune runs after its days are over");
   }
 
   /// Only called when more follows: a part that is not the last has the full size.
@@ -170,7 +182,7 @@ private:
 
   void remove_claim(const std::string& claim) {
     try {
-      client_.send({.doing = doing(), .method = "DELETE", .key = claim});
+      client_.send({.doing = doing(), .method = "DELETE", .key = claim}, says_it_is_protected);
     } catch (const Error& error) {
       // Who may not delete leaves it: it is small, and only keeps a name that is taken now.
       if (error.kind() != ErrorKind::access_denied) throw;
@@ -181,6 +193,7 @@ private:
   S3Conditions& conditions_;
   S3Versions& versions_;
   S3Locks& locks_;
+  BucketWorm& worm_;
   const std::string name_;
   const std::string key_;
   const std::string mark_;

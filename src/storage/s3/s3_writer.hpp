@@ -1,5 +1,6 @@
 #pragma once
 
+#include "bucket_worm.hpp"
 #include "s3_locks.hpp"
 #include "s3_objects.hpp"
 #include "storage/backend.hpp"
@@ -15,6 +16,7 @@ struct S3Writing {
   S3Conditions& conditions;
   S3Versions& versions;
   S3Locks& locks;
+  BucketWorm& worm;
 };
 
 /// An object named `name` with the key `key`, while it is written.

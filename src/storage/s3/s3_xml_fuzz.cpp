@@ -21,5 +21,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   attempt([&] { return storage::parse_upload_page(bytes, 100); });
   attempt([&] { return storage::parse_version_page(bytes, 100); });
   attempt([&] { return storage::parse_upload_id(bytes); });
+  attempt([&] { return storage::parse_worm_policy(bytes); });
   return 0;
 }

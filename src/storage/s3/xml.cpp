@@ -121,6 +121,17 @@ VersionPage parse_version_page(base::ByteView xml, std::size_t count_max) {
   return page;
 }
 
+WormPolicy parse_worm_policy(base::ByteView xml) {
+  constexpr std::int64_t day_seconds = 24L * 3600;
+  constexpr std::uint64_t days_max = 25'550;  // 70 years, as documented
+  const net::XmlDocument document(xml);
+  const auto root = document.root("WormConfiguration");
+  if (!root) refuse("is no retention policy");
+  const auto days = number_of(root, "RetentionPeriodInDays");
+  if (days == 0 || days > days_max) refuse("has a retention period that cannot be");
+  return {text_of(root, "State") == "Locked", static_cast<std::int64_t>(days) * day_seconds};
+}
+
 std::string parse_upload_id(base::ByteView xml) {
   const net::XmlDocument document(xml);
   auto id = text_of(document.root("InitiateMultipartUploadResult"), "UploadId");

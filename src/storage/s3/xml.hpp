@@ -63,6 +63,14 @@ struct VersionPage {
 };
 VersionPage parse_version_page(base::ByteView xml, std::size_t count_max);
 
+/// A policy that protects every object of a bucket.
+struct WormPolicy {
+  bool is_locked = false;  // for good: it cannot be taken back
+  std::int64_t period_seconds = 0;
+};
+/// Errors: corrupt when `xml` is no such policy.
+WormPolicy parse_worm_policy(base::ByteView xml);
+
 /// The id of an upload that was begun. Errors: corrupt.
 std::string parse_upload_id(base::ByteView xml);
 

@@ -116,6 +116,21 @@ TEST(S3Xml, ReadsComplaints) {
   EXPECT_FALSE(parse_complaint({}));
 }
 
+TEST(S3Xml, ReadsRetentionPolicies) {
+  const auto read = [](const std::string& state, const std::string& days) {
+    const auto xml = "<WormConfiguration><WormId>1</WormId><State>" + state +
+                     "</State><RetentionPeriodInDays>" + days +
+                     "</RetentionPeriodInDays></WormConfiguration>";
+    return parse_worm_policy(as_bytes(xml));
+  };
+  EXPECT_TRUE(read("Locked", "2").is_locked);
+  EXPECT_EQ(read("Locked", "2").period_seconds, 2 * 24 * 3600);
+  EXPECT_FALSE(read("InProgress", "2").is_locked);
+  for (const auto* days : {"", "0", "-1", "25551", "18446744073709551615", "two"})
+    EXPECT_THROW(read("Locked", days), base::Error) << days;
+  EXPECT_THROW(parse_worm_policy(as_bytes("<Error><Code>x</Code></Error>")), base::Error);
+}
+
 TEST(S3Xml, WritesParts) {
   EXPECT_EQ(complete_upload_xml({{1, "\"a\""}, {2, "<&>"}}),
             "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
