@@ -243,7 +243,9 @@ void complete_epoch_copies(storage::Backend& backend, const base::RepositoryId& 
 void add_epochs(KeyBundle& keys, const std::vector<EpochRecord>& records) {
   const auto own = crypto::box_key_pair_of(keys.grant_key.view());
   for (const auto& record : records) {
-    if (record.number <= keys.newest_epoch().number) continue;
+    // Also an older one: who rotates after somebody else did knows the own epoch first.
+    const auto at = std::ranges::lower_bound(keys.epochs, record.number, {}, &Epoch::number);
+    if (at != keys.epochs.end() && at->number == record.number) continue;
     Epoch epoch{record.number, record.public_key, {}};
     const auto grant = std::ranges::find(record.grants, own.public_key, &EpochGrant::grant_key);
     if (keys.can(Ability::read_content) && grant != record.grants.end()) {
@@ -253,7 +255,7 @@ void add_epochs(KeyBundle& keys, const std::vector<EpochRecord>& records) {
                     fmt::format("epoch {} grants another key than its own", record.number));
       }
     }
-    keys.epochs.push_back(std::move(epoch));
+    keys.epochs.insert(at, std::move(epoch));
   }
 }
 

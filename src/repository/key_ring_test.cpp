@@ -187,6 +187,16 @@ TEST_F(KeyRing, WhoWasOpenBeforeARotationReadsWhatCameLater) {
   EXPECT_EQ(reader->chunks().load(later).size(), 4000U);
 }
 
+TEST_F(KeyRing, WhoRotatesReadsWhatCameBetween) {
+  const auto open_since = test_.reopen();
+  rotate_epoch(*test_.repository);
+  const auto between = write(*test_.repository, test_.random_bytes(4000));
+  EXPECT_EQ(rotate_epoch(*open_since).epoch, 3U);
+  const auto later = write(*open_since, test_.random_bytes(5000));
+  EXPECT_EQ(open_since->chunks().load(between).size(), 4000U);
+  EXPECT_EQ(open_since->chunks().load(later).size(), 5000U);
+}
+
 TEST_F(KeyRing, WhoRotatesReadsWhatCameLaterWhateverTheStoreLists) {
   const auto name = "keys/" + test_.repository->slot().id;
   const auto object = test_.object(name);

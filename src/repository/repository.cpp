@@ -308,10 +308,12 @@ crypto::BoxKeyPair Repository::epoch_pair(std::uint32_t number) const {
   // Rarely, and only while somebody rotates the keys beside us.
   const std::lock_guard lock(state.later_mutex);
   if (!state.later_keys || !has(*state.later_keys)) {
+    auto listed = list_epoch_copies(state.backend);
+    const auto names = epoch_names(number);
+    listed[number].insert(names.begin(), names.end());  // the listing may be old
     auto keys = state.keys.clone();
-    add_epochs(keys, load_epochs(state.backend, list_epoch_copies(state.backend), state.format.id,
-                                 keys.owner_signing_key)
-                         .records);
+    add_epochs(keys,
+               load_epochs(state.backend, listed, state.format.id, keys.owner_signing_key).records);
     state.later_keys = std::move(keys);
   }
   return pair_in(*state.later_keys);
