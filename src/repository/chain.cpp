@@ -15,6 +15,9 @@ struct Link {
   std::optional<base::Hash> previous;  // unknown for what was forgotten
 };
 
+/// So many numbers are no accident of runs that overlap, each of which saw an old listing.
+constexpr std::uint64_t fork_length = 4;
+
 /// One writer's links by number; several runs at once share a number.
 using Chain = std::map<std::uint64_t, std::vector<Link>>;
 
@@ -82,14 +85,14 @@ const Link* link_before(const Chain& chain, std::uint64_t number, const Link& li
   return found == before->second.end() ? nullptr : &*found;
 }
 
-/// Whether the lines that end in these two links of one number have been apart for three numbers.
-bool are_apart(const Chain& chain, std::uint64_t number, const Link& one, const Link& other) {
-  const auto* one_before = link_before(chain, number, one);
-  const auto* other_before = link_before(chain, number, other);
-  if (one_before == nullptr || other_before == nullptr || one_before == other_before) return false;
-  const auto* one_first = link_before(chain, number - 1, *one_before);
-  const auto* other_first = link_before(chain, number - 1, *other_before);
-  return one_first != nullptr && other_first != nullptr && one_first != other_first;
+/// Whether the lines that end in these two links of one number have been apart for `fork_length`.
+bool are_apart(const Chain& chain, std::uint64_t number, const Link* one, const Link* other) {
+  for (std::uint64_t step = 1; step < fork_length; ++step, --number) {
+    one = link_before(chain, number, *one);
+    other = link_before(chain, number, *other);
+    if (one == nullptr || other == nullptr || one == other) return false;
+  }
+  return true;
 }
 
 /// Appends the first fork of `chain`, if there is one.
@@ -97,7 +100,7 @@ void check_fork(const crypto::PublicKey& writer, const Chain& chain,
                 std::vector<std::string>& problems) {
   for (const auto& [number, links] : chain) {
     for (const auto& link : links) {
-      if (!are_apart(chain, number, links.front(), link)) continue;
+      if (!are_apart(chain, number, &links.front(), &link)) continue;
       problems.push_back(fmt::format(
           "the records of writer {} fork: {} and {} both have number {}, and what is before them "
           "differs too; somebody went on from a copy of the store with a copy of the keys",

@@ -1,7 +1,7 @@
 // The chain of a writer: each record has a number and names the one before, so that a store cannot
 // drop or bring back a record unseen. Two runs of one writer at the same time may take the same
 // number; both then name the same record before them, and the next record follows one of them. Two
-// lines that run beside each other for three numbers are no such accident: somebody copied the
+// lines that run beside each other for four numbers are no such accident: somebody copied the
 // writer's keys and the store, and both went on.
 #pragma once
 

@@ -76,8 +76,7 @@ TEST_F(HoldsTest, TheStoreKeepsWhatIsNeededAndNothingElse) {
   const auto needed = packs();
   const auto other = back_up(*repository, "b", files({5, 6, 7}));
   const auto count = hold(held).count;
-  EXPECT_EQ(count,
-            needed.size() + names("").size() - packs().size() - names("checks/").size() - 2)
+  EXPECT_EQ(count, needed.size() + names("").size() - packs().size() - names("checks/").size() - 2)
       << "all but packs of the other one, its record and the hold";
   const auto left = left_by_a_thief();
   for (const auto& name : needed)

@@ -293,7 +293,7 @@ TEST(KillPoints, Rotation) {
   add_slot(owner, Role::reader, PassphraseLock{members.reader, cheap}, "reader");
   add_slot(owner, Role::owner, RecipientLock{members.spare.public_key}, "spare");
   const auto leaving = add_slot(owner, Role::writer, PassphraseLock{members.leaving, cheap}, "l");
-  for (int i = 0; i < 12; ++i)
+  for (int i = 0; i < 18; ++i)
     stage.back_up(owner, "s" + std::to_string(i), Stage::content({1, 20 + i, 30 + i}));
 
   const auto removed = kill_at_every_call(

@@ -148,16 +148,19 @@ void add_bytes(std::vector<Lie>& lies, const std::string& prefix) {
       return into.size();
     };
   });
-  about("an endless size of", prefix, [](LyingStore& store, const Scene&, auto is_victim) {
+  // Objects that are read whole end where they end, whatever their size is said to be.
+  const auto believed = prefix == "packs/" ? prefix : "";
+  about("an endless size of", believed, [](LyingStore& store, const Scene&, auto is_victim) {
     store.lies.size = [is_victim](const auto& name, std::uint64_t size) {
       return is_victim(name) ? std::uint64_t{1} << 62 : size;
     };
   });
-  about("a size that is one less of", prefix, [](LyingStore& store, const Scene&, auto is_victim) {
-    store.lies.size = [is_victim](const auto& name, std::uint64_t size) {
-      return is_victim(name) ? size - 1 : size;
-    };
-  });
+  about("a size that is one less of", believed,
+        [](LyingStore& store, const Scene&, auto is_victim) {
+          store.lies.size = [is_victim](const auto& name, std::uint64_t size) {
+            return is_victim(name) ? size - 1 : size;
+          };
+        });
   about("another repository's", prefix == "packs/" || prefix == "index/" ? prefix : "",
         [prefix](LyingStore& store, const Scene& scene, auto is_victim) {
           const auto foreign = scene.other.at(names(scene.other, prefix).at(0));
