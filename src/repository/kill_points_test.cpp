@@ -365,7 +365,7 @@ void damage_index(Stage& stage) {
 /// Returns how many points there were.
 std::size_t kill_repair(void (*damage)(Stage&)) {
   Stage stage;
-  for (int i = 0; i < 5; ++i)
+  for (int i = 0; i < 7; ++i)
     stage.back_up(*stage.repository, "s" + std::to_string(i), Stage::content({1, 20 + i, 30 + i}));
   const auto copy = storage::open_memory();
   for (const auto& name : stage.names(""))
