@@ -26,4 +26,12 @@ def knows_store(folder):
     hosts = os.path.join(folder, "hosts")
     with open(hosts, "w", encoding="ascii") as file:
         file.write(f"127.0.0.1 localhost {STORE} {BUCKETS}\n")
-    return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
+    return ["unshare", "--mount", *propagation(), "sh", "-c",
+            'mount --bind "$0" /etc/hosts && exec "$@"', hosts]
+
+
+def propagation():
+    """In a chroot / is often no mount, and then unshare cannot make it private."""
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        is_mount = any(line.split()[4] == "/" for line in mounts)
+    return [] if is_mount else ["--propagation", "unchanged"]
