@@ -61,6 +61,7 @@ struct Running {
   std::array<char, CURL_ERROR_SIZE> message{};
   HttpResponse response{};
   std::size_t headers_size = 0;
+  bool headers_ended = false;  // of the last answer
   std::size_t sent = 0;
   int times_sent = 0;
   std::atomic<std::uint64_t> received = 0;
@@ -147,6 +148,7 @@ std::size_t take_header(char* from, std::size_t size, std::size_t count, void* u
   if (line.starts_with("HTTP/")) {  // after an interim answer comes another
     headers.clear();
     running.headers_size = 0;
+    running.headers_ended = false;
     return line.size();
   }
   running.headers_size += line.size();
@@ -155,8 +157,9 @@ std::size_t take_header(char* from, std::size_t size, std::size_t count, void* u
   }
   if (auto header = parse_header(line)) {
     headers.push_back(std::move(*header));
-  } else {
-    running.sockets.confirm_at_once();  // the empty line at the end
+  } else if (line == "\r\n" || line == "\n") {
+    running.headers_ended = true;
+    running.sockets.confirm_at_once();
   }
   return line.size();
 }
@@ -316,6 +319,8 @@ HttpResponse response_of(Running& running) {
 }
 
 void settle(Running& running, CURLcode code) {
+  // libcurl takes an answer whose headers were cut for a whole one without a body.
+  if (code == CURLE_OK && !running.headers_ended) code = CURLE_PARTIAL_FILE;
   const bool is_stopped =
       running.own_verdict == Transport::stalled && running.stopping.stop_requested();
   if (code == CURLE_OK) {

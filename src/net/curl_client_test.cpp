@@ -25,6 +25,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr std::size_t pattern_size = 251UL * 4096;
+constexpr std::uint64_t answer_size_max = 1000;
 
 base::Bytes pattern(std::size_t size) {
   base::Bytes bytes(size);
@@ -329,6 +330,29 @@ TEST_F(CurlClientTest, ALineThatIsCutIsUnavailable) {
     EXPECT_LT(transfer->received(), 100'000U);
   }
   EXPECT_EQ(failure_of("http", "/short").kind(), ErrorKind::unavailable);
+}
+
+TEST_F(CurlClientTest, AnAnswerIsWholeOrNone) {
+  const auto one = client();
+  CuttingProxy proxy(server().port("http"));
+  const auto url = "http://127.0.0.1:" + std::to_string(proxy.port()) + "/bytes/20";
+  const std::string body = text_of(*one, "http", "/bytes/20");
+  for (const auto* const method : {"GET", "HEAD"}) {
+    const auto is_get = std::string_view(method) == "GET";
+    int whole = 0;
+    for (std::uint64_t position = 0; position < answer_size_max && whole == 0; ++position) {
+      proxy.cut_after(position, Cut::close, storage::Way::down);
+      try {
+        const auto response = one->send({.method = method, .url = url});
+        EXPECT_EQ(base::as_text(response.body), is_get ? body : "") << position;
+        EXPECT_EQ(find_header(response.headers, "content-length"), "20") << position;
+        ++whole;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.kind(), ErrorKind::unavailable) << position;
+      }
+    }
+    EXPECT_EQ(whole, 1) << method;
+  }
 }
 
 TEST_F(CurlClientTest, ConnectionsThatFailSayWhy) {

@@ -20,7 +20,7 @@ using base::ErrorKind;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-BackendContract::BackendContract() : place_(GetParam()()), backend_(place_->open()) {}
+BackendContract::BackendContract() : place_(GetParam().make()), backend_(place_->open()) {}
 BackendContract::~BackendContract() = default;
 
 // storage's own tests link this file too, and have no backend.

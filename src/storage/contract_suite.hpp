@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,18 @@ public:
   virtual bool decides_races() const { return true; }
 };
 
-using MakePlace = std::function<std::unique_ptr<Place>()>;
+/// How a test gets its place.
+struct MakePlace {
+  std::function<std::unique_ptr<Place>()> make;
+  /// Names of tests hold it; without, they would hold its bytes, which differ each time.
+  friend void PrintTo(const MakePlace&, std::ostream* out) { *out << "of_its_own"; }
+};
 
 /// What "is a Backend" means. A backend's own test says how to make a place and instantiates the
 /// suite:
 ///
-///   INSTANTIATE_TEST_SUITE_P(Memory, BackendContract, testing::Values(make_memory_place));
+///   INSTANTIATE_TEST_SUITE_P(Memory, BackendContract,
+///                            testing::ValuesIn(places_of<MemoryPlace>()));
 class BackendContract : public testing::TestWithParam<MakePlace> {
 protected:
   BackendContract();
@@ -43,7 +50,7 @@ std::vector<MakePlace> contract_parameters(MakePlace make);
 
 template <class SomePlace>
 std::vector<MakePlace> places_of() {
-  return contract_parameters([] { return std::make_unique<SomePlace>(); });
+  return contract_parameters({[] { return std::make_unique<SomePlace>(); }});
 }
 
 }  // namespace holdfast::storage
