@@ -80,7 +80,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def serve(self):
         server = self.server
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        size = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(size)
+        if len(body) < size:  # the connection was cut
+            self.close_connection = True
+            return
         path, _, query = self.path.partition("?")
         self.key = urllib.parse.unquote(path)[1:]
         self.query = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
@@ -216,7 +220,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise Refused(400, "XAmzContentSHA256Mismatch")
             return
         given = self.headers.get("Content-MD5")
-        if body and given != base64.b64encode(hashlib.md5(body).digest()).decode():
+        if (body or given) and given != base64.b64encode(hashlib.md5(body).digest()).decode():
             raise Refused(400, "InvalidDigest" if given else "MissingContentMD5")
 
     # ---- what is asked for ----

@@ -15,6 +15,7 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <set>
 
 namespace holdfast::storage {
@@ -315,6 +316,42 @@ TEST(OssTest, CredentialsThatExpiredAreAskedForAgain) {
   const std::string url =
       "https://blog.oss-cn-hangzhou.aliyuncs.com/?list-type=2&max-keys=1&prefix=p%2F";
   EXPECT_EQ(urls, (std::vector<std::string>{url, url}));
+}
+
+TEST(OssTest, AStoreThatKeptHalfOfACutUploadIsNotBelieved) {
+  const base::SystemClock clock;
+  base::SystemRandom random;
+  std::map<std::string, std::string> marks;  // of the objects that are there
+  const auto store = std::make_shared<net::MeddlingClient>([&](const net::HttpRequest& request) {
+    net::HttpResponse response;
+    response.status = 200;
+    if (request.method == "PUT") {
+      const auto mark = net::find_header(request.headers, "x-oss-meta-holdfast-mark").value_or("");
+      const bool is_new = marks.emplace(request.url, mark).second;
+      if (is_new && request.url.ends_with("packs/a")) throw Error(ErrorKind::unavailable, "cut");
+      if (is_new) return response;
+      response.status = 409;
+      response.body =
+          base::copy_of(base::as_bytes("<Error><Code>FileAlreadyExists</Code></Error>"));
+    } else if (request.method == "HEAD") {
+      response.headers = {{"content-length", "5"},
+                          {"x-oss-meta-holdfast-mark", marks[request.url]}};
+    } else {
+      response.body = base::copy_of(base::as_bytes("<ListBucketResult/>"));
+    }
+    return response;
+  });
+  const auto backend = open_s3(
+      parse_location("oss://blog.oss-cn-hangzhou.aliyuncs.com/p"), {},
+      [] { return S3Credentials{"id", base::Secret(base::as_bytes("secret")), ""}; },
+      {store, clock, random, [](double) {}, {}}, S3Open::existing);
+  try {
+    static_cast<void>(put(*backend, "packs/a", base::as_bytes("0123456789")));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.kind(), ErrorKind::corrupt);
+    EXPECT_THAT(error.what(), HasSubstr("keeps 5 bytes of 10"));
+  }
 }
 
 /// In a bucket whose policy protects each object for thirty days.

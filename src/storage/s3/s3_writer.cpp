@@ -44,6 +44,7 @@ public:
   void is_content() override { use_ = ObjectUse::content; }
 
   void append(base::ByteView bytes) override {
+    size_ += bytes.size();
     while (!bytes.empty()) {
       if (buffer_.capacity() == 0) buffer_ = base::Buffer(MultipartUpload::part_size);
       if (buffer_.room() == 0) send_part();
@@ -98,21 +99,30 @@ private:
   PutOutcome ours_or_not() {
     if (conditions_.versions_decide())
       return first_is_ours() ? PutOutcome::stored : PutOutcome::already_there;
-    const auto there = look_at_object(client_, key_, name_);
-    return there && there->mark == mark_ ? PutOutcome::stored : PutOutcome::already_there;
+    return is_ours(look_at_object(client_, key_, name_)) ? PutOutcome::stored
+                                                         : PutOutcome::already_there;
+  }
+
+  /// Whole, too: some servers keep the beginning of a body whose connection was cut.
+  bool is_ours(const std::optional<StoredObject>& there) const {
+    if (!there || there->mark != mark_) return false;
+    if (there->size == size_) return true;
+    throw Error(ErrorKind::corrupt, fmt::format("{} in {}: the store keeps {} bytes of {}", doing(),
+                                                client_.store(), there->size, size_))
+        .set_hint("it takes uploads that were cut for whole ones: remove this object there");
   }
 
   /// Of the versions since the name was last free. Destroys ours but for the first of all.
   bool first_is_ours() {
     const auto versions = versions_.of(key_);
     const auto end = std::ranges::find(versions, true, &ListedVersion::is_marker);
-    bool is_ours = false;
+    bool is_first = false;
     for (auto at = versions.begin(); at != end; ++at) {
-      const auto there = look_at_object(client_, key_, name_, at->version);
-      is_ours = there && there->mark == mark_;
-      if (is_ours && at + 1 != end) versions_.destroy(key_, at->version);
+      const auto ours = is_ours(look_at_object(client_, key_, name_, at->version));
+      if (ours && at + 1 != end) versions_.destroy(key_, at->version);
+      is_first = ours;
     }
-    return is_ours;
+    return is_first;
   }
 
   net::HttpResponse put(const std::string& key, net::Headers headers, base::ByteView body) {
@@ -198,6 +208,7 @@ private:
   const std::string key_;
   const std::string mark_;
   ObjectUse use_ = ObjectUse::metadata;
+  std::uint64_t size_ = 0;
   base::Buffer buffer_;
   std::unique_ptr<MultipartUpload> upload_;
 };
