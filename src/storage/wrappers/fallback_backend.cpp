@@ -31,14 +31,15 @@ bool is_down(const Error& error) {
 /// One of the places, opened once.
 class Place {
 public:
-  explicit Place(Backend& opened) : backend_(&opened) {}
-  explicit Place(Fallback fallback) : fallback_(std::move(fallback)) {}
+  explicit Place(Backend& opened) : name_(opened.describe()), backend_(&opened) {}
+  explicit Place(Fallback fallback)
+      : name_(std::move(fallback.name)), open_(std::move(fallback.open)) {}
 
-  std::string name() const { return backend_ != nullptr ? backend_->describe() : fallback_.name; }
+  const std::string& name() const { return name_; }
   Backend& get() {
     const std::lock_guard lock(mutex_);
     if (backend_ == nullptr) {
-      owned_ = fallback_.open();
+      owned_ = open_();
       backend_ = owned_.get();
     }
     return *backend_;
@@ -54,7 +55,8 @@ public:
   }
 
 private:
-  const Fallback fallback_{};
+  const std::string name_;
+  const std::function<std::unique_ptr<Backend>()> open_{};
   mutable std::mutex mutex_;  // held while it is opened: the others wait for that
   std::unique_ptr<Backend> owned_;
   Backend* backend_ = nullptr;

@@ -1,4 +1,5 @@
 #include "base/error.hpp"
+#include "base/task_group.hpp"
 #include "storage/memory/memory_backend.hpp"
 #include "storage/wrappers/faulty_backend.hpp"
 #include "storage/wrappers/wrappers.hpp"
@@ -6,9 +7,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <barrier>
+#include <mutex>
+
 namespace holdfast::storage {
 namespace {
 
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -131,6 +136,31 @@ TEST_F(FallbackBackendTest, WhatIsFrozenIsReadFromTheNextPlaceAndSaidOnce) {
   EXPECT_THAT(opened_, ElementsAre("near"));
   ASSERT_THAT(told_, SizeIs(1));
   EXPECT_THAT(told_[0], HasSubstr("near"));
+}
+
+TEST_F(FallbackBackendTest, ThreadsThatMissDifferentObjectsOpenAPlaceOnce) {
+  constexpr int threads = 4;
+  const auto name_of = [](int i) { return "packs/" + std::to_string(i); };
+  for (int i = 0; i < threads; ++i)
+    EXPECT_EQ(put(*near_, name_of(i), base::as_bytes("content")), PutOutcome::stored);
+  std::mutex mutex;
+  const auto backend = with_fallbacks(*primary_, {place("near", *near_)}, [&](const auto& text) {
+    const std::lock_guard lock(mutex);
+    told_.push_back(text);
+  });
+  std::barrier together(threads);
+  base::TaskGroup group;
+  for (int i = 0; i < threads; ++i) {
+    group.spawn([&, name = name_of(i)](const std::stop_token&) {
+      together.arrive_and_wait();
+      base::Bytes into(7);
+      EXPECT_EQ(backend->read(name, 0, into), into.size());
+    });
+  }
+  group.join();
+  EXPECT_THAT(opened_, ElementsAre("near"));
+  EXPECT_THAT(told_, SizeIs(threads));
+  EXPECT_THAT(told_, Each(HasSubstr("reading it from near")));
 }
 
 }  // namespace
