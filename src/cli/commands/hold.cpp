@@ -38,6 +38,7 @@ public:
       throw base::Error(base::ErrorKind::invalid_input, "--reason is for holding only");
     }
     std::vector<base::SnapshotId> ids;
+    ids.reserve(named_.size());
     for (const auto& text : named_)
       ids.push_back(session.snapshot(text).id);
     auto& json = session.console().json();
