@@ -1,6 +1,7 @@
 #include "connection_pool.hpp"
 
 #include <algorithm>
+#include <exception>
 
 namespace holdfast::storage {
 
@@ -12,29 +13,39 @@ constexpr std::size_t busy_requests = 64;
 }  // namespace
 
 std::shared_ptr<Connection> ConnectionPool::pick() {
-  if (auto idle = pick_open(When::idle)) return idle;
-  // Who finds another one connecting uses a busy connection meanwhile.
-  std::unique_lock turn(connecting_, std::try_to_lock);
-  if (!turn.owns_lock()) {
-    if (auto busy = pick_open(When::any)) return busy;
-    turn.lock();
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    if (auto open = pick_open()) return open;
+    // Without any, all wait for the first: a server that is not there is asked once.
+    if (!connections_.empty() || being_made_ == 0) break;
+    made_.wait(lock);
   }
-  if (auto opened_meanwhile = pick_open(When::idle)) return opened_meanwhile;
-  auto fresh = std::make_shared<Connection>(ssh_arguments(), store(), options_.stall_seconds);
-  const std::lock_guard lock(mutex_);
-  connections_.push_back(fresh);
+  ++being_made_;
+  lock.unlock();
+  std::shared_ptr<Connection> fresh;
+  const auto settle = [&] {
+    lock.lock();
+    --being_made_;
+    if (fresh) connections_.push_back(fresh);
+    made_.notify_all();
+  };
+  try {
+    fresh = std::make_shared<Connection>(ssh_arguments(), store(), options_.stall_seconds);
+  } catch (const std::exception&) {
+    settle();
+    throw;
+  }
+  settle();
   return fresh;
 }
 
-std::shared_ptr<Connection> ConnectionPool::pick_open(When when) {
-  const std::lock_guard lock(mutex_);
+std::shared_ptr<Connection> ConnectionPool::pick_open() {
   std::erase_if(connections_, [](const auto& connection) { return connection->is_broken(); });
   const auto least = std::ranges::min_element(
       connections_, {}, [](const auto& connection) { return connection->load(); });
   if (least == connections_.end()) return nullptr;
-  const bool may_open = connections_.size() < options_.connections_max;
-  const bool is_busy = (*least)->load() >= busy_requests;
-  return when == When::idle && is_busy && may_open ? nullptr : *least;
+  const bool may_make = connections_.size() + being_made_ < options_.connections_max;
+  return (*least)->load() >= busy_requests && may_make ? nullptr : *least;
 }
 
 std::vector<std::string> ConnectionPool::ssh_arguments() const {

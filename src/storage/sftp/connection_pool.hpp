@@ -4,7 +4,7 @@
 #include "storage/location.hpp"
 #include "storage/sftp/sftp_backend.hpp"
 
-#include <cstdint>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -18,22 +18,22 @@ public:
   ConnectionPool(Location location, SftpOptions options)
       : location_(std::move(location)), options_(std::move(options)) {}
 
-  /// The connection with the least under way; another one when all are busy. Broken ones are
-  /// forgotten. Errors: as Connection.
+  /// The connection with the least under way; another one when all are busy, several of which may be
+  /// made at once. Broken ones are forgotten. Errors: as Connection.
   std::shared_ptr<Connection> pick();
   std::string store() const { return location_.url(); }
 
 private:
   std::vector<std::string> ssh_arguments() const;
-  /// `idle`: nothing when all are busy and another may be opened.
-  enum class When : std::uint8_t { idle, any };
-  std::shared_ptr<Connection> pick_open(When when);
+  /// The mutex is held. Nothing when another one is to be made.
+  std::shared_ptr<Connection> pick_open();
 
   const Location location_;
   const SftpOptions options_;
-  std::mutex connecting_;  // held while a connection is made; taken before mutex_, never after
-  std::mutex mutex_;
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable made_;
   std::vector<std::shared_ptr<Connection>> connections_;
+  unsigned being_made_ = 0;
 };
 
 }  // namespace holdfast::storage
