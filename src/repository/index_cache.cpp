@@ -286,8 +286,8 @@ IndexCache::File IndexCache::fetch_batch(std::span<const Stored> batch) {
   const auto work = [&](const std::stop_token& stopping) {
     for (auto i = next++; i < batch.size() && !stopping.stop_requested(); i = next++) {
       try {
-        const auto object =
-            storage::get(backend_, index_object_name(batch[i].id), index_object_size_max);
+        const auto object = storage::get(backend_, index_object_name(batch[i].id),
+                                         index_object_size_max, batch[i].size);
         bodies[i] = open_index_segment(object, batch[i].id, repository_, keys_);
       } catch (const Error& error) {
         if (!is_damage(error)) throw;

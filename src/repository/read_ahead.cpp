@@ -2,9 +2,12 @@
 
 #include "base/error.hpp"
 #include "repository/stored_objects.hpp"
+#include "storage/get_many.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
+#include <functional>
 #include <utility>
 
 namespace holdfast::repository {
@@ -14,7 +17,8 @@ namespace {
 constexpr std::uint64_t held_bytes_max = 64ULL * 1024 * 1024;
 /// What is larger is no segment; whoever takes it says so.
 constexpr std::uint64_t range_size_max = 16ULL * 1024 * 1024;
-constexpr unsigned streams_at_first = 4;
+constexpr unsigned streams_at_first = 8;
+constexpr unsigned connections_early = 4;
 
 }  // namespace
 
@@ -29,6 +33,19 @@ ReadAhead::ReadAhead(Repository& repository, std::stop_token stopping)
 }
 
 ReadAhead::~ReadAhead() = default;
+
+void ReadAhead::connect() {
+  if (!pays()) return;
+  for (unsigned i = 1; i < connections_early; ++i) {
+    readers_.spawn([this](const std::stop_token&) {
+      try {
+        repository_.backend().connect();
+      } catch (const base::Error&) {
+        return;  // the transfers will say so, if it matters
+      }
+    });
+  }
+}
 
 void ReadAhead::expect(std::span<const PackRange> ranges) {
   if (!pays()) return;
@@ -97,8 +114,15 @@ bool ReadAhead::read(Part& part) {
   try {
     const auto pack = repository_.index().pack(part.range.pack);
     part.bytes.reserve_discarding(part.range.size);
-    const auto got = repository_.backend().read(pack_object_name(pack.id), part.range.offset,
-                                                part.bytes.all().first(part.range.size));
+    std::size_t got = 0;
+    const std::array<std::function<void()>, 2> works = {
+        [&] {
+          got = repository_.backend().read(pack_object_name(pack.id), part.range.offset,
+                                           part.bytes.all().first(part.range.size));
+        },
+        // Wanted to open what was read, and kept by the index.
+        [&] { static_cast<void>(repository_.index().pack_header(part.range.pack)); }};
+    storage::side_by_side(repository_.backend(), works);
     part.bytes.set_size(got);
     streams_.ended(got, repository_.environment().clock.now());
     return got == part.range.size;

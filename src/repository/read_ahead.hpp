@@ -30,6 +30,8 @@ public:
 
   /// Whether the store is one that this pays for.
   bool pays() const { return streams_max_ > 1; }
+  /// Says that much will be read: the store connects already.
+  void connect();
   /// Says what will be taken, about in this order.
   void expect(std::span<const PackRange> ranges);
   /// The bytes, if they were expected and could be read: waits for them when they are under way.

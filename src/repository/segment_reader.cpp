@@ -7,8 +7,12 @@
 #include "pipeline/segment.hpp"
 #include "repository/elsewhere.hpp"
 #include "repository/read_ahead.hpp"
+#include "storage/get_many.hpp"
 
 #include <fmt/format.h>
+
+#include <array>
+#include <functional>
 
 namespace holdfast::repository {
 
@@ -105,6 +109,8 @@ struct SegmentReader::State {
   /// `size` bytes from `offset` in `pack`.
   ByteView fetch(const PackInfo& pack, std::uint64_t offset, std::uint64_t size,
                  base::Buffer& into);
+  /// The bytes of `range`, and meanwhile the header that opens them, for the index to keep.
+  ByteView fetch_with_header(const PackInfo& pack, const PackRange& range);
   ByteView open(const PackInfo& pack, const SegmentLocation& location, ByteView framed);
   /// As open; what is damaged is read from wherever else the store has it.
   ByteView open_somewhere(const PackInfo& pack, const SegmentLocation& location, ByteView framed);
@@ -139,6 +145,21 @@ ByteView SegmentReader::State::fetch(const PackInfo& pack, std::uint64_t offset,
   }
   into.set_size(size);
   return into.view();
+}
+
+ByteView SegmentReader::State::fetch_with_header(const PackInfo& pack, const PackRange& range) {
+  ByteView bytes;
+  const std::array<std::function<void()>, 2> works = {
+      [&] { bytes = fetch(pack, range.offset, range.size, stored); },
+      [&] {
+        try {
+          static_cast<void>(repository.index().pack_header(range.pack));
+        } catch (const Error&) {
+          return;  // who opens a segment asks again, and tells
+        }
+      }};
+  storage::side_by_side(repository.backend(), works);
+  return bytes;
 }
 
 ByteView SegmentReader::State::open_somewhere(const PackInfo& pack, const SegmentLocation& location,
@@ -184,10 +205,10 @@ void SegmentReader::State::fetch_all(
     }
     const auto range = range_of(run);
     const bool is_here = ahead != nullptr && ahead->take(range, stored);
-    const auto bytes =
-        is_here ? stored.view()
-                : base::with_context([&] { return describe(pack, run.front().segment); },
-                                     [&] { return fetch(pack, range.offset, range.size, stored); });
+    const auto bytes = is_here
+                           ? stored.view()
+                           : base::with_context([&] { return describe(pack, run.front().segment); },
+                                                [&] { return fetch_with_header(pack, range); });
     for (std::size_t i = 0; i < run.size(); ++i)
       visit(begin + i, bytes.subspan(run[i].offset - range.offset, run[i].size));
     begin += run.size();

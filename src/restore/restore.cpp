@@ -29,6 +29,8 @@ using base::ErrorKind;
 
 // Beyond the one that is restored and the one that is planned.
 constexpr std::size_t windows_waiting_max = 1;
+/// More than this pays for connections that are made before they are wanted.
+constexpr std::uint64_t much_bytes = 64ULL * 1024 * 1024;
 
 void check_request(const RestoreRequest& request) {
   if (request.layout == Layout::contents && request.paths.size() != 1)
@@ -71,15 +73,15 @@ unsigned thread_count(const RestoreRequest& request) {
 
 class Run {
 public:
-  Run(const repository::Snapshot& snapshot, const Context& context, const Target& target)
+  Run(const repository::Snapshot& snapshot, const Context& context, const Target& target,
+      repository::ReadAhead& ahead)
       : snapshot_(snapshot),
         context_(context),
         writer_(context),
         deferred_(context),
         extras_(context, snapshot),
         windows_(windows_waiting_max),
-        ahead_(context.repository, context.stopping),
-        workers_(context, writer_, ahead_, thread_count(context.request)),
+        workers_(context, writer_, ahead, thread_count(context.request)),
         planning_(context.stopping) {
     const auto state = !target.exists() ? Directory::State::absent : Directory::State::existing;
     root_ = std::make_shared<Directory>(nullptr, context.request.directory, state, 0);
@@ -150,7 +152,6 @@ private:
   Extras extras_;
   HardLinks hard_links_;
   Planner::WindowQueue windows_;
-  repository::ReadAhead ahead_;
   WindowRun workers_;
   DirectoryRef root_;
   bool root_was_made_ = false;
@@ -169,13 +170,15 @@ RestoreReport run_restore(repository::Repository& repository, const repository::
                           std::stop_token stopping) {
   check_request(request);
   repository.keys().require(repository::Ability::read_content);
+  repository::ReadAhead ahead(repository, stopping);
+  const bool whole = request.paths.empty();
+  if (whole && !request.dry_run && snapshot.statistics.bytes >= much_bytes) ahead.connect();
   // Before the index is read: what that says stays until the restore is done.
   const repository::ReaderLease lease(repository, "restore");
   repository.fresh_index();
   repository.read_unindexed_packs(true);
   for (const auto& path : request.paths)
     browse::look_up(snapshot, path, repository.chunks());
-  const bool whole = request.paths.empty();
   Report report(progress, whole ? snapshot.statistics.files + snapshot.statistics.directories : 0,
                 whole ? snapshot.statistics.bytes : 0);
   Metadata metadata(request, report);
@@ -183,7 +186,7 @@ RestoreReport run_restore(repository::Repository& repository, const repository::
   const int root = target.handle().get();
   DirectoryHandles handles(base::Fd(root < 0 ? -1 : ::dup(root)));
   const Context context{repository, request, report, metadata, handles, stopping};
-  Run(snapshot, context, target).run();
+  Run(snapshot, context, target, ahead).run();
   if (request.layout == Layout::in_place && !request.dry_run) sync_filesystem(root);
   target.finished();
   return report.result();

@@ -90,6 +90,9 @@ public:
   virtual StoreStatus status() { return {}; }
   /// How many transfers at once may bring more than one does: 1 where the line is no matter.
   virtual unsigned transfers_max() const { return 1; }
+  /// Makes one more of the connections that many transfers at once will want, where that takes
+  /// time. Nobody has to call it; any thread may, and several at once. Errors: as of a transfer.
+  virtual void connect() {}
   /// Null: no object is ever locked here, and what is removed is gone.
   virtual ObjectLocks* locks() { return nullptr; }
   /// Null: all objects are in one class and can be read at any time.
@@ -98,8 +101,10 @@ public:
 
 /// Writes a whole small object if the name is free.
 [[nodiscard]] PutOutcome put(Backend& backend, const std::string& name, base::ByteView bytes);
-/// Reads a whole object. Errors: corrupt if it is larger than `size_max`.
-base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max);
+/// Reads a whole object, in one call when it has at most `size_likely` bytes. Errors: corrupt if it
+/// is larger than `size_max`.
+base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max,
+                std::uint64_t size_likely = 32 * 1024);
 /// Whether `name` is one as described above. A store may hold other things, which are none of ours.
 bool is_object_name(std::string_view name);
 /// Errors: throws invalid_input when `name` is not a name as described above.

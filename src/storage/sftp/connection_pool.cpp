@@ -1,5 +1,7 @@
 #include "connection_pool.hpp"
 
+#include "base/error.hpp"
+
 #include <algorithm>
 #include <exception>
 
@@ -15,37 +17,57 @@ constexpr std::size_t busy_requests = 64;
 std::shared_ptr<Connection> ConnectionPool::pick() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (auto open = pick_open()) return open;
+    const auto open = least_busy();
+    if (open && (open->load() < busy_requests || !may_make())) return open;
     // Without any, all wait for the first: a server that is not there is asked once.
-    if (!connections_.empty() || being_made_ == 0) break;
+    if (open || being_made_ == 0) break;
     made_.wait(lock);
   }
+  try {
+    return make(lock);
+  } catch (const base::Error&) {
+    // Some servers take fewer at once.
+    if (const auto open = least_busy()) return open;
+    throw;
+  }
+}
+
+void ConnectionPool::add() {
+  std::unique_lock lock(mutex_);
+  if (may_make()) make(lock);
+}
+
+std::shared_ptr<Connection> ConnectionPool::make(std::unique_lock<std::mutex>& lock) {
   ++being_made_;
   lock.unlock();
   std::shared_ptr<Connection> fresh;
   const auto settle = [&] {
     lock.lock();
     --being_made_;
-    if (fresh) connections_.push_back(fresh);
     made_.notify_all();
   };
   try {
     fresh = std::make_shared<Connection>(ssh_arguments(), store(), options_.stall_seconds);
   } catch (const std::exception&) {
     settle();
+    if (least_busy()) refused_ = true;
     throw;
   }
   settle();
+  connections_.push_back(fresh);
   return fresh;
 }
 
-std::shared_ptr<Connection> ConnectionPool::pick_open() {
+std::shared_ptr<Connection> ConnectionPool::least_busy() {
   std::erase_if(connections_, [](const auto& connection) { return connection->is_broken(); });
+  if (connections_.empty()) refused_ = false;
   const auto least = std::ranges::min_element(
       connections_, {}, [](const auto& connection) { return connection->load(); });
-  if (least == connections_.end()) return nullptr;
-  const bool may_make = connections_.size() + being_made_ < options_.connections_max;
-  return (*least)->load() >= busy_requests && may_make ? nullptr : *least;
+  return least == connections_.end() ? nullptr : *least;
+}
+
+bool ConnectionPool::may_make() const {
+  return !refused_ && connections_.size() + being_made_ < options_.connections_max;
 }
 
 std::vector<std::string> ConnectionPool::ssh_arguments() const {

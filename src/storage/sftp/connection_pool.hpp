@@ -18,15 +18,19 @@ public:
   ConnectionPool(Location location, SftpOptions options)
       : location_(std::move(location)), options_(std::move(options)) {}
 
-  /// The connection with the least under way; another one when all are busy, several of which may be
-  /// made at once. Broken ones are forgotten. Errors: as Connection.
+  /// The connection with the least under way; another one when all are busy, several of which may
+  /// be made at once. Broken ones are forgotten. Errors: as Connection, when there is none.
   std::shared_ptr<Connection> pick();
+  /// Makes another one, unless there are as many as may be. Errors: as Connection.
+  void add();
   std::string store() const { return location_.url(); }
 
 private:
   std::vector<std::string> ssh_arguments() const;
-  /// The mutex is held. Nothing when another one is to be made.
-  std::shared_ptr<Connection> pick_open();
+  // The mutex is held by whoever calls these; make() lets go of it meanwhile.
+  std::shared_ptr<Connection> make(std::unique_lock<std::mutex>& lock);
+  std::shared_ptr<Connection> least_busy();
+  bool may_make() const;
 
   const Location location_;
   const SftpOptions options_;
@@ -34,6 +38,7 @@ private:
   std::condition_variable made_;
   std::vector<std::shared_ptr<Connection>> connections_;
   unsigned being_made_ = 0;
+  bool refused_ = false;  // one more than there are
 };
 
 }  // namespace holdfast::storage

@@ -122,6 +122,7 @@ public:
   }
 
   unsigned transfers_max() const override { return reads_max; }
+  void connect() override { place_.pool.add(); }
 
 private:
   std::string path_of(const std::string& name) const {

@@ -81,6 +81,7 @@ public:
   RemoveOutcome remove(const std::string& name) override { return inner_.remove(name); }
   ObjectLocks* locks() override { return inner_.locks(); }
   unsigned transfers_max() const override { return inner_.transfers_max(); }
+  void connect() override { inner_.connect(); }
   ObjectTiers* tiers() override { return inner_.tiers(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }

@@ -138,6 +138,7 @@ public:
   }
   ObjectLocks* locks() override { return inner_.locks() == nullptr ? nullptr : &locks_; }
   unsigned transfers_max() const override { return inner_.transfers_max(); }
+  void connect() override { inner_.connect(); }
   ObjectTiers* tiers() override { return inner_.tiers(); }
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { return inner_.remove_leftovers(); }

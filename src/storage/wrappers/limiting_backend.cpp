@@ -86,6 +86,7 @@ public:
   ObjectLocks* locks() override { return inner_->locks(); }
   StoreStatus status() override { return inner_->status(); }
   unsigned transfers_max() const override { return inner_->transfers_max(); }
+  void connect() override { inner_->connect(); }
   ObjectTiers* tiers() override { return inner_->tiers(); }
   std::size_t remove_leftovers() override { return inner_->remove_leftovers(); }
 

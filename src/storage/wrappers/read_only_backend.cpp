@@ -34,6 +34,7 @@ public:
   }
   ObjectLocks* locks() override { return nullptr; }  // they change things
   unsigned transfers_max() const override { return inner_.transfers_max(); }
+  void connect() override { inner_.connect(); }
   ObjectTiers* tiers() override { return nullptr; }  // likewise
   StoreStatus status() override { return inner_.status(); }
   std::size_t remove_leftovers() override { throw refusal("removing leftovers"); }

@@ -99,6 +99,7 @@ public:
   std::size_t remove_leftovers() override { return inner_->remove_leftovers(); }
   StoreStatus status() override { return inner_->status(); }
   unsigned transfers_max() const override { return inner_->transfers_max(); }
+  void connect() override { inner_->connect(); }
   ObjectLocks* locks() override { return inner_->locks(); }
   ObjectTiers* tiers() override { return inner_->tiers(); }
 
