@@ -78,6 +78,13 @@ std::optional<LeaseTerms> read_terms(const LeaseStore& store, const std::string&
   }
 }
 
+/// All but the end, the start first.
+void remove_terms(const LeaseStore& store, const std::string& id, std::uint64_t renewals) {
+  static_cast<void>(store.backend.remove(object_name(id, start_suffix)));
+  for (std::uint64_t i = 1; i <= renewals; ++i)
+    static_cast<void>(store.backend.remove(object_name(id, std::to_string(i))));
+}
+
 /// The newest object says when the lease expires, and every one names all that the holder knows.
 void read_newest(const LeaseStore& store, SeenLease& lease) {
   try {
@@ -172,6 +179,7 @@ void Lease::commit(const base::SnapshotId& snapshot, base::ByteView record) {
                                              encode_lease_end({snapshot, base::copy_of(record)}),
                                              store_.repository, store_.keys, store_.random);
   const std::lock_guard lock(mutex_);
+  committing_ = true;
   bool cleared = false;
   if (storage::put(store_.backend, name, object) == PutOutcome::already_there) {
     const auto there = get_if_there(store_, name);
@@ -190,10 +198,9 @@ void Lease::end() {
   const std::lock_guard lock(mutex_);
   if (ended_) return;
   ended_ = true;
-  SeenLease self;
-  self.id = id_;
-  self.renewals = renewals_;
-  remove_lease(store_, self);
+  remove_terms(store_, id_, renewals_);
+  // An end that is not ours belongs to who took the lease away, and clears it away.
+  if (committing_) static_cast<void>(store_.backend.remove(object_name(id_, end_suffix)));
 }
 
 bool SeenLease::knows(const std::string& tomb) const {
@@ -239,9 +246,7 @@ std::optional<LeaseEnd> read_lease_end(const LeaseStore& store, const SeenLease&
 
 void remove_lease(const LeaseStore& store, const SeenLease& lease) {
   // The start goes before the end: while an end can be created anew, there is no start.
-  static_cast<void>(store.backend.remove(object_name(lease.id, start_suffix)));
-  for (std::uint64_t i = 1; i <= lease.renewals; ++i)
-    static_cast<void>(store.backend.remove(object_name(lease.id, std::to_string(i))));
+  remove_terms(store, lease.id, lease.renewals);
   static_cast<void>(store.backend.remove(object_name(lease.id, end_suffix)));
 }
 

@@ -91,6 +91,7 @@ private:
   base::Instant renewed_{};
   std::uint64_t renewals_ = 0;
   std::vector<std::string> known_;
+  bool committing_ = false;  // the end that there may be is ours
   bool ended_ = false;
 };
 
