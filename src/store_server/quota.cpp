@@ -51,8 +51,9 @@ void Quota::settle(std::uint64_t bytes, bool is_stored) {
 }
 
 void Quota::count() {
-  stored_ = 0;
-  backend_.list("", [&](const storage::ObjectInfo& object) { stored_ += object.size; });
+  std::uint64_t sum = 0;  // a list that breaks off leaves the last count
+  backend_.list("", [&](const storage::ObjectInfo& object) { sum += object.size; });
+  stored_ = sum;
   counted_ = clock_.now();
 }
 
