@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t name_size_max = 200;
 constexpr std::size_t name_parts_max = 4;
 /// What most small objects are below, so that one call reads them; and one request of SFTP.
+constexpr std::size_t first_read_size = 32UL * 1024;
 /// What a store says of sizes may be a lie, and costs no more memory than this.
 constexpr std::uint64_t first_read_size_max = 16ULL * 1024 * 1024;
 
@@ -69,7 +70,11 @@ base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max,
                 std::uint64_t size_likely) {
   const auto limit = size_max + 1;  // one more shows that it is too large
   base::Bytes bytes;
-  const auto first = static_cast<std::size_t>(std::min(size_likely, first_read_size_max)) + 1;
+  // What is small is asked for in one request of SFTP, which has 32 KiB at most.
+  auto first = first_read_size;
+  if (size_likely > first) {
+    first = static_cast<std::size_t>(std::min(size_likely, first_read_size_max)) + 1;
+  }
   for (auto room = std::min(first, limit);; room = std::min(16 * room, limit)) {
     const auto before = bytes.size();
     bytes.resize(room);

@@ -101,8 +101,8 @@ public:
 
 /// Writes a whole small object if the name is free.
 [[nodiscard]] PutOutcome put(Backend& backend, const std::string& name, base::ByteView bytes);
-/// Reads a whole object, in one call when it has at most `size_likely` bytes. Errors: corrupt if it
-/// is larger than `size_max`.
+/// Reads a whole object, in one call when it has less than 32 KiB or no more than `size_likely`
+/// bytes. Errors: corrupt if it is larger than `size_max`.
 base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max,
                 std::uint64_t size_likely = 32 * 1024);
 /// Whether `name` is one as described above. A store may hold other things, which are none of ours.

@@ -18,7 +18,9 @@ std::shared_ptr<Connection> ConnectionPool::pick() {
   std::unique_lock lock(mutex_);
   for (;;) {
     const auto open = least_busy();
-    if (open && (open->load() < busy_requests || !may_make())) return open;
+    // Who finds another one being made uses a busy one meanwhile.
+    const bool makes = open && open->load() >= busy_requests && being_made_ == 0 && may_make();
+    if (open && !makes) return open;
     // Without any, all wait for the first: a server that is not there is asked once.
     if (open || being_made_ == 0) break;
     made_.wait(lock);

@@ -18,10 +18,11 @@ public:
   ConnectionPool(Location location, SftpOptions options)
       : location_(std::move(location)), options_(std::move(options)) {}
 
-  /// The connection with the least under way; another one when all are busy, several of which may
-  /// be made at once. Broken ones are forgotten. Errors: as Connection, when there is none.
+  /// The connection with the least under way; another one when all are busy and none is being made.
+  /// Broken ones are forgotten. Errors: as Connection, when there is none.
   std::shared_ptr<Connection> pick();
-  /// Makes another one, unless there are as many as may be. Errors: as Connection.
+  /// Makes another one, unless there are as many as may be; several at once when called so.
+  /// Errors: as Connection.
   void add();
   std::string store() const { return location_.url(); }
 
