@@ -30,7 +30,8 @@ public:
 
   /// Whether the store is one that this pays for.
   bool pays() const { return streams_max_ > 1; }
-  /// Says that much will be read: the store connects already.
+  /// Says that much will be read: the store connects already. What fails of that is told, if it
+  /// matters, by what is read.
   void connect();
   /// Says what will be taken, about in this order.
   void expect(std::span<const PackRange> ranges);

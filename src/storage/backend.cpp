@@ -70,7 +70,6 @@ base::Bytes get(Backend& backend, const std::string& name, std::size_t size_max,
                 std::uint64_t size_likely) {
   const auto limit = size_max + 1;  // one more shows that it is too large
   base::Bytes bytes;
-  // What is small is asked for in one request of SFTP, which has 32 KiB at most.
   auto first = first_read_size;
   if (size_likely > first) {
     first = static_cast<std::size_t>(std::min(size_likely, first_read_size_max)) + 1;

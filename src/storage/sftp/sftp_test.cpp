@@ -100,6 +100,21 @@ TEST_F(SftpTest, ServersWithoutSftpAreSaid) {
 }
 
 /// A backend behind a network that can be cut.
+TEST_F(SftpTest, AServerThatTakesOneConnectionIsUsedOverThat) {
+  auto options = shared_sftp_server().options();
+  options.program = directory_.file("ssh");
+  std::ofstream(options.program) << "#!/bin/sh\nmkdir '" << directory_.file("taken")
+                                 << "' 2>/dev/null && exec ssh \"$@\"\nexit 255\n";
+  std::filesystem::permissions(options.program, std::filesystem::perms::owner_all);
+  const auto backend = open(options);
+  failure_of([&] { backend->connect(); });
+  EXPECT_NO_THROW(backend->connect()) << "it is not asked again";
+  base::Bytes bytes(8'000'000);
+  random_.fill(bytes);
+  EXPECT_EQ(put(*backend, "a", bytes), PutOutcome::stored);
+  EXPECT_EQ(get(*backend, "a", bytes.size()), bytes);
+}
+
 class CutSftpTest : public SftpTest {
 protected:
   std::unique_ptr<Backend> open_behind(CuttingProxy& proxy) {
